@@ -212,6 +212,7 @@ impl Server {
         let engine = Engine::new(limits, Arc::clone(&threads), clock, Arc::clone(&store), auth, metrics, opener)
             .with_hooks(hooks)
             .with_webhooks(Webhooks::new(webhooks, sender, dispatcher));
+        engine.set_irc_name(&now.irc_name);
         engine.set_ice_servers(&now.ice_servers);
         engine.policies.fill(policies);
         engine.writers.set_threads_max(capacity.writers);
@@ -224,7 +225,8 @@ impl Server {
             _ = threads.join_all(Instant::now() + CUT);
             StartError::Threads(error)
         })?;
-        let context = Arc::new(ServerContext { engine, admission, settings, certificate });
+        let context =
+            Arc::new(ServerContext { engine, admission, settings, registering: Default::default(), certificate });
         let memory_watch = Arc::default();
         let server =
             Self { context, store, listeners: bound, machine, capacity, memory_watch, webhook_sender, sign_in };
@@ -374,7 +376,7 @@ impl Server {
     /// Ends the server: every client gets what waits for it, a goodbye and a close. Blocks for at
     /// most `drain` and two seconds, of which a drain before it has had its part.
     pub fn stop(self) -> Report {
-        let ServerContext { engine, admission, settings, certificate } = &*self.context;
+        let ServerContext { engine, admission, settings, certificate, .. } = &*self.context;
         engine.close();
         self.memory_watch.close();
         admission.close();

@@ -10,7 +10,7 @@ use log::LevelFilter;
 
 use std::time::Duration;
 
-use crate::chat::{IceServer, Limits};
+use crate::chat::{IRC_NAME, IceServer, Limits};
 use crate::store::{Durability, Retention};
 
 /// What webhooks may reach though it is not public.
@@ -42,6 +42,9 @@ pub struct Settings {
     pub lines: Option<String>,
     /// Where IRC is served, in the same form; `None` opens no such port.
     pub irc: Option<String>,
+    /// The server's name on IRC: the source of its lines, and the host in those of users. It is a host name, and need not
+    /// be one that anybody can look up.
+    pub irc_name: String,
     /// Whether the IRC port speaks TLS. `None` is where there is a certificate; a server that is to and has none does
     /// not start.
     pub irc_tls: Option<bool>,
@@ -107,12 +110,12 @@ impl Settings {
     /// writers start.
     #[must_use]
     pub fn in_place_of(mut self, running: &Self) -> Self {
-        let Self { listen, unix_mode, lines, irc, metrics, data, durability, .. } = running.clone();
+        let Self { listen, unix_mode, lines, irc, irc_name, metrics, data, durability, .. } = running.clone();
         if self.tls_cert.is_some() != running.tls_cert.is_some() {
             (self.tls_cert, self.tls_key) = (running.tls_cert.clone(), running.tls_key.clone());
         }
         let limits = Limits { writers: running.limits.writers, ..self.limits };
-        Self { listen, unix_mode, lines, irc, metrics, data, durability, limits, ..self }
+        Self { listen, unix_mode, lines, irc, irc_name, metrics, data, durability, limits, ..self }
     }
 
     /// The settings of a server for an example or a test: on a free port of this machine and no other, with messages in
@@ -135,6 +138,7 @@ impl Default for Settings {
             base_path: String::new(),
             lines: Some("127.0.0.1:8001".to_owned()),
             irc: None,
+            irc_name: IRC_NAME.to_owned(),
             irc_tls: None,
             metrics: None,
             tls_cert: None,
@@ -165,6 +169,8 @@ impl Default for Settings {
 
 /// Characters of a base path, at most.
 const BASE_PATH_MAX: usize = 256;
+/// Characters of the server's name on IRC, at most: it stands in each line (RFC 2812 §2.3.1).
+const IRC_NAME_MAX: usize = 63;
 
 /// A base path as the settings hold it, from what an operator or a proxy writes: `/chat/` is `/chat`, `/` is empty.
 ///
@@ -182,6 +188,23 @@ pub fn base_path(text: &str) -> Result<String, String> {
         Ok(path.to_owned())
     } else {
         Err(format!("must be a path such as /chat, not {text:?}"))
+    }
+}
+
+/// The server's name on IRC, from what an operator writes: a host name (RFC 952) with a dot, by which clients tell it
+/// from a nick.
+///
+/// # Errors
+/// A problem that reads on after the name of the setting.
+pub fn irc_name(text: &str) -> Result<String, String> {
+    let is_label = |label: &str| {
+        let is_plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        is_plain && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    if text.len() <= IRC_NAME_MAX && text.contains('.') && text.split('.').all(is_label) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("must be a host name such as irc.example.org, of at most {IRC_NAME_MAX} characters, not {text:?}"))
     }
 }
 

@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, bounded};
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
 use roomd::chat::{
-    Accounts, AuthLevel, Code, End, Event, LeaveReason, Limits, RoomName, RoomRequest, Time, UserName, Visibility,
+    AuthLevel, Authors, Code, End, Event, LeaveReason, Limits, RoomName, RoomRequest, Time, UserName, Visibility,
 };
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
@@ -217,7 +217,7 @@ fn two_users_that_write_to_each_other_at_once_a_thousand_times() {
         let endpoint = Endpoint {
             recipient: Arc::new(ChannelRecipient::new(events)),
             form: Form::Events,
-            accounts: Accounts::default(),
+            authors: Authors::default(),
         };
         let arrival = engine.directory.register(UserConnection::new(
             peer(who).into(),

@@ -23,7 +23,7 @@ use outbox::Socket;
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
 use roomd::chat::{
-    Accounts, AuthLevel, Code, End, Event, LeaveReason, Limits, Refusal, RoomName, RoomRequest, Time, UserName,
+    AuthLevel, Authors, Code, End, Event, LeaveReason, Limits, Refusal, RoomName, RoomRequest, Time, UserName,
     Visibility,
 };
 use roomd::engine::Engine;
@@ -260,7 +260,7 @@ fn two_users_that_write_to_each_other_at_once_are_in_one_conversation() {
             let endpoint = Endpoint {
                 recipient: Arc::new(ChannelRecipient::new(events)),
                 form: Form::Events,
-                accounts: Accounts::default(),
+                authors: Authors::default(),
             };
             let (who, number) = (user(from).into(), from.as_bytes()[0].into());
             let peer = UserConnection::new(

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use roomd::chat::{Accounts, Body, Event, Message, RoomName, Time, UserName};
+use roomd::chat::{Authors, Body, Event, Message, RoomName, Time, UserName};
 use roomd::net::irc::reader::{IrcInput, IrcLines};
 use roomd::wire::irc::{Context, LINE_BYTES, Line, PrintOptions, Traits, channel, nick, print, room, user};
 
@@ -56,7 +56,7 @@ fn handle(text: &str) {
     let said = Message::new(place, author, Body::Text(text.into()), 1, Time(0));
     let event = Event::Message(Arc::new(Message { to: name(1), ..said }));
     for traits in [Traits::NONE, Traits::ALL] {
-        let options = PrintOptions { traits, epoch: "e", accounts: &Accounts::default() };
+        let options = PrintOptions { traits, epoch: "e", authors: &Authors::default() };
         print(&event, None, options, check);
     }
 }

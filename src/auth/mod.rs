@@ -22,9 +22,7 @@ pub use tokens::{Claims, Invalid, Tokens};
 
 use crate::chat::device::{DeviceId, DeviceLabel};
 use crate::chat::identity::TokenClaims;
-use crate::chat::{
-    AccountIndex, Accounts, AuthLevel, Code, DisplayName, Identity, Refusal, RoomName, Secret, Time, UserName,
-};
+use crate::chat::{AuthLevel, Code, DisplayName, Identity, Refusal, RoomName, Secret, Time, UserName};
 use crate::store::accounts::{Account, AccountStore, MemoryAccounts};
 use crate::store::change_feed::AccountState;
 
@@ -107,12 +105,6 @@ impl Auth {
     #[must_use]
     pub fn knows_tokens(&self) -> bool {
         self.tokens.is_some()
-    }
-
-    /// Who has an account, for encodings that say so.
-    #[must_use]
-    pub fn account_index(self: &Arc<Self>) -> Accounts {
-        Accounts::new(Arc::clone(self) as _)
     }
 
     /// The registered names.
@@ -306,12 +298,6 @@ impl Auth {
         // A token expires with a whole second.
         let expires = Time(now.after(self.rules.load().claim_for).0 / 1_000 * 1_000);
         Claims { device: Some(device), registered: Some(registered), rooms, ..Claims::of(user.clone(), expires) }
-    }
-}
-
-impl AccountIndex for Auth {
-    fn registered_since(&self, user: &UserName) -> Option<Time> {
-        self.names.owner(user).map(|account| account.since)
     }
 }
 

@@ -4,9 +4,9 @@
 //! randomness or hash order: time and numbers are arguments. Of the project it depends on
 //! `roomd_protocol` alone.
 
-pub mod accounts;
 pub mod admin;
 pub mod attendance;
+pub mod authors;
 pub mod bookmark;
 pub mod capabilities;
 pub mod command;
@@ -57,8 +57,8 @@ pub mod webhook;
 pub mod welcome;
 pub mod work_queue;
 
-pub use accounts::{AccountIndex, Accounts};
 pub use attendance::{Attendance, Attending, RemoteAttendance, ServerId};
+pub use authors::{AuthorIndex, Authors, IRC_NAME};
 pub use bookmark::{Bookmark, NotificationLevel};
 pub use command::{Command, Cost, Request, Seen};
 pub use draft::{Appended, Draft, Epoch, Operation, Outcome, StoreFailed};

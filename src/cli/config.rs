@@ -71,6 +71,7 @@ mod tests {
             ("BOOL", _) => &["true", "false"],
             ("ADDR" | "ADDR|off", _) => &["[::1]:0"],
             ("PREFIX", _) => &["/chat"],
+            ("HOST", _) => &["irc.example.org"],
             ("PATH" | "PATH|off" | "TEXT", _) => &["/srv/a \"b\""],
             ("ORIGIN", _) => &["https://a.org,http://b:8080"],
             ("SERVER", _) => &["stun:a.org,turn:u%2C:c%3A@b.org:3478?transport=tcp"],

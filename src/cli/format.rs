@@ -128,6 +128,11 @@ pub fn base_path() -> Format<String> {
     Format::new("PREFIX", "path such as /chat", settings::base_path, |path| Value::String(path.clone()))
 }
 
+/// The name of a server on IRC.
+pub fn irc_name() -> Format<String> {
+    Format::new("HOST", "host name of at most 63 characters", settings::irc_name, |name| Value::String(name.clone()))
+}
+
 /// The path of a file, or a word in its place.
 pub fn path(expected: &str) -> Format<String> {
     let parse = |text: &str| match text {

@@ -13,8 +13,8 @@ use toml::Value;
 
 use crate::chat::{Slow, WriterStart};
 use crate::cli::format::{
-    self, Format, Print, address, base_path, bytes, choice, count, ice_servers, mode, networks, optional_text, or_off,
-    origins, path, switch, time, webhook_targets,
+    self, Format, Print, address, base_path, bytes, choice, count, ice_servers, irc_name, mode, networks,
+    optional_text, or_off, origins, path, switch, time, webhook_targets,
 };
 use crate::settings::Settings;
 use crate::store::Durability;
@@ -83,6 +83,8 @@ settings! {
         "lines", lines, Restart, or_off(address());
         /// Where IRC is served. Port 0 takes a free one; 6697 is usual with TLS, 6667 without.
         "irc", irc, Restart, or_off(address());
+        /// The server's name on IRC, a host name: the source of its lines, and the host of its users.
+        "irc-name", irc_name, Restart, irc_name();
         /// Whether the IRC port speaks TLS. auto is with a certificate.
         "irc-tls", irc_tls, NewConnections, choice([("on", Some(true)), ("off", Some(false)), ("auto", None)]);
         /// Where the server's figures are served as /metrics, for a Prometheus: without a token, to

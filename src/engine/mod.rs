@@ -38,12 +38,13 @@ use rooms::inbox::RoomHandle;
 use rooms::policy_index::PolicyIndex;
 use users::directory::Directory;
 use users::login_worker::LoginWorker;
+use users::user_index::UserIndex;
 use webhooks::Webhooks;
 
 use crate::auth::{Auth, Claimed};
 use crate::chat::device::DeviceLabel;
 use crate::chat::{
-    Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, RoomRequest, Secret, UserName, Welcome,
+    Authors, Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, RoomRequest, Secret, UserName, Welcome,
 };
 use crate::store::hooks::MemoryHooks;
 use crate::store::{HookStore, Store};
@@ -78,6 +79,9 @@ pub struct Engine {
     pub store: Arc<dyn Store>,
     /// Registered names and tokens.
     pub auth: Arc<Auth>,
+    /// What encodings ask about the authors of events.
+    pub authors: Authors,
+    user_index: Arc<UserIndex>,
     /// The hooks of rooms.
     pub hooks: Arc<dyn HookStore>,
     /// What each hook may still say.
@@ -108,12 +112,15 @@ impl Engine {
         opener: Opener,
     ) -> Arc<Self> {
         let now = limits.load_full();
-        let hub = Hub::new(now.rooms_max, now.address_rooms_max, Arc::clone(&metrics), auth.account_index(), opener);
+        let directory = Arc::<Directory>::default();
+        let user_index = Arc::new(UserIndex::new(Arc::clone(&auth), Arc::clone(&directory.idents)));
+        let authors = Authors::new(Arc::clone(&user_index) as _);
+        let hub = Hub::new(now.rooms_max, now.address_rooms_max, Arc::clone(&metrics), authors.clone(), opener);
         Arc::new(Self {
             policies: Arc::clone(&hub.policies),
             metrics,
             hub,
-            directory: Arc::default(),
+            directory,
             sessions: SessionTable::new(&now),
             writers: Writers::new(&threads, &now),
             login_worker: LoginWorker::new(Arc::clone(&threads)),
@@ -125,6 +132,8 @@ impl Engine {
             clock,
             store,
             auth,
+            authors,
+            user_index,
             hooks: Arc::new(MemoryHooks::default()),
             hook_rates: HookRates::default(),
             webhooks: Webhooks::default(),
@@ -170,6 +179,11 @@ impl Engine {
     /// Sets the servers for calls that clients are told from now on.
     pub fn set_ice_servers(&self, servers: &[IceServer]) {
         self.ice_servers.store(Arc::new(servers.into()));
+    }
+
+    /// Names the server on IRC; the first name stays.
+    pub fn set_irc_name(&self, name: &str) {
+        self.user_index.set_irc_name(name);
     }
 
     /// With hooks that are kept here, and not as long as the process.

@@ -4,6 +4,7 @@
 //! reloaded: who needs several that belong together loads them once. To load them takes no lock.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::UNIX_EPOCH;
 
 use arc_swap::ArcSwap;
@@ -23,6 +24,8 @@ pub struct ServerContext {
     pub admission: Arc<Admission>,
     /// The settings in force.
     pub settings: Arc<ArcSwap<Settings>>,
+    /// IRC clients that are yet to be registered.
+    pub registering: AtomicUsize,
     /// The certificate of every listener; `None` without TLS.
     pub certificate: Option<Certificate>,
 }

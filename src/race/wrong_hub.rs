@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use super::stepped_client::room_name;
-use crate::auth::Auth;
-use crate::chat::Refusal;
+use crate::chat::{Authors, Refusal};
 use crate::engine::base::queue::InboxSender;
 use crate::engine::rooms::hub::{Hub, Opener, RoomKind, Seat};
 use crate::engine::rooms::inbox::BrokerCommand;
@@ -73,7 +72,7 @@ impl WrongHub {
         let at = match self.current.filter(|at| !is_replaced(at)) {
             Some(at) => at,
             None => {
-                let hub = Hub::new(1, 0, Arc::default(), Auth::guests_only().account_index(), opener);
+                let hub = Hub::new(1, 0, Arc::default(), Authors::default(), opener);
                 let pin = Some(hub.reserve(&room_name(), &RoomKind::USUAL, None)?);
                 self.rooms.push(WrongRoom { hub, pin, looked_up: 0, has_had_members: false, is_empty: false });
                 *self.current.insert(self.rooms.len() - 1)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::codec::{Codec, Dialect, Encoding, Framing};
 use super::{event_stream, irc, json, text};
-use crate::chat::{Accounts, Event, Id};
+use crate::chat::{Authors, Event, Id};
 
 /// Bytes of the buffer that an encoder keeps, at most.
 const KEPT_BYTES: usize = 4 * 1024;
@@ -19,15 +19,15 @@ pub struct Encoder {
     payload: Vec<u8>,
     /// The epoch of the room whose events it encodes: a position names it, and a message does not.
     epoch: Option<Arc<str>>,
-    /// Who has an account.
-    accounts: Accounts,
+    /// What is known of the authors of events.
+    authors: Authors,
 }
 
 impl Encoder {
-    /// An encoder of events whose authors may have one of these accounts.
+    /// An encoder of events whose authors this index knows.
     #[must_use]
-    pub fn new(accounts: Accounts) -> Self {
-        Self { accounts, ..Self::default() }
+    pub fn new(authors: Authors) -> Self {
+        Self { authors, ..Self::default() }
     }
 
     /// From now on it encodes the events of a room with a history of this epoch.
@@ -48,7 +48,7 @@ impl Encoder {
             Dialect::Text => text::print(event, |line| framing.append(line.as_bytes(), out)),
             Dialect::Irc(traits) => {
                 let epoch = self.epoch.as_deref().unwrap_or_default();
-                let options = irc::PrintOptions { traits, epoch, accounts: &self.accounts };
+                let options = irc::PrintOptions { traits, epoch, authors: &self.authors };
                 irc::print(event, id, options, |line| framing.append(line, out));
             }
             Dialect::Json { room_field } => {

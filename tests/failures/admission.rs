@@ -37,7 +37,8 @@ impl Doors {
         match Admission::open(&engine.threads, &engine.limits.load(), 8) {
             Ok(admission) => {
                 let settings = Arc::new(ArcSwap::from_pointee(Settings::default()));
-                let served = context::ServerContext { engine, admission, settings, certificate: None };
+                let registering = Default::default();
+                let served = context::ServerContext { engine, admission, settings, registering, certificate: None };
                 let served = Arc::new(served);
                 Some(Self { server, served, refused: 0 })
             }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use crate::auth::names::taken;
 use crate::chat::room::JoinRequest;
 use crate::chat::{
-    Accounts, AuthLevel, Event, GroupOptions, Id, Identity, JoinOptions, Mid, Publication, Refusal, RoomName,
+    AuthLevel, Authors, Event, GroupOptions, Id, Identity, JoinOptions, Mid, Publication, Refusal, RoomName,
     RoomRequest, Slow, Time, UserName, Visibility,
 };
 use crate::engine::Engine;
@@ -173,8 +173,7 @@ impl Member {
         }
         let who = who.into();
         let Identity { user, auth_level, .. } = who.clone();
-        let endpoint =
-            Endpoint { recipient: Arc::clone(&recipient), form: Form::Events, accounts: Accounts::default() };
+        let endpoint = Endpoint { recipient: Arc::clone(&recipient), form: Form::Events, authors: Authors::default() };
         let origin = ConnectionOrigin::in_process(engine.clock.now().at);
         let peer = UserConnection::new(who, engine.number(), origin, true, Visibility::Announced, endpoint);
         let request = JoinRequest {

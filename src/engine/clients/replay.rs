@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::chat::room::{Latest, ReplayRange};
-use crate::chat::{Accounts, End, Event, Id, Limits, Message, Recovery, RoomName, Slow, Span, Time, UserName};
+use crate::chat::{Authors, End, Event, Id, Limits, Message, Recovery, RoomName, Slow, Span, Time, UserName};
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment};
 use crate::store::{ChangesQuery, Page, PageQuery, Store};
@@ -23,8 +23,8 @@ pub struct Replay<'a> {
     pub encoding: Encoding,
     /// The bounds of a page.
     pub limits: Arc<Limits>,
-    /// Who has an account.
-    pub accounts: Accounts,
+    /// What is known of the authors of events.
+    pub authors: Authors,
 }
 
 impl Replay<'_> {
@@ -161,7 +161,7 @@ impl Replay<'_> {
         epoch: Option<&Arc<str>>,
         events: impl Iterator<Item = (Option<&'e Id>, &'e Event)>,
     ) -> Result<(), End> {
-        let (mut buffer, mut encoder) = (Vec::new(), Encoder::new(self.accounts.clone()));
+        let (mut buffer, mut encoder) = (Vec::new(), Encoder::new(self.authors.clone()));
         epoch.into_iter().for_each(|epoch| encoder.set_epoch(epoch));
         let (mut count, mut messages) = (0, 0);
         for (id, event) in events {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::chat::{Accounts, Event, Id, Slow};
+use crate::chat::{Authors, Event, Id, Slow};
 use crate::engine::clients::conflation_key::{ConflationKey, EventPart};
 use crate::engine::clients::outbox_total::OutboxTotal;
 use crate::engine::clients::recipient::{Form, Segment};
@@ -63,11 +63,11 @@ pub struct Sealed {
 
 impl Batch {
     /// An empty round, whose buffers count in `total`; of a room that treats its slow members so,
-    /// on a server with these accounts.
+    /// on a server that knows these authors.
     #[must_use]
-    pub fn new(total: Arc<OutboxTotal>, slow: Slow, accounts: Accounts) -> Self {
+    pub fn new(total: Arc<OutboxTotal>, slow: Slow, authors: Authors) -> Self {
         let latest = slow == Slow::Latest;
-        Self { total, encoder: Encoder::new(accounts), streams: Vec::new(), messages: 0, latest }
+        Self { total, encoder: Encoder::new(authors), streams: Vec::new(), messages: 0, latest }
     }
 
     /// Counts a member that uses this encoding in or out.

@@ -12,7 +12,7 @@ use crate::chat::members::MemberId;
 use crate::chat::policy::Policy;
 use crate::chat::room::JoinRequest;
 use crate::chat::{
-    Accounts, Code, Event, Id, Identity, Refusal, RoomName, RoomRequest, RoomSummary, Slow, Speaker, Time, UserName,
+    Authors, Code, Event, Id, Identity, Refusal, RoomName, RoomRequest, RoomSummary, Slow, Speaker, Time, UserName,
 };
 use crate::engine::base::oneshot;
 use crate::engine::base::queue::{self, InboxReceiver, InboxSender};
@@ -82,7 +82,7 @@ pub struct Hub {
     pub policies: Arc<PolicyIndex>,
     /// The figures of the server.
     pub metrics: Arc<Metrics>,
-    accounts: Accounts,
+    authors: Authors,
 }
 
 struct State {
@@ -175,12 +175,12 @@ impl Hub {
         rooms_max: usize,
         address_rooms_max: usize,
         metrics: Arc<Metrics>,
-        accounts: Accounts,
+        authors: Authors,
         opener: Opener,
     ) -> Arc<Self> {
         let quota = RoomQuota::new(rooms_max, address_rooms_max);
         let state = State { rooms: HashMap::new(), quota, seats: 0, closing: false };
-        Arc::new(Self { state: Mutex::new(state), opener, policies: Arc::default(), metrics, accounts })
+        Arc::new(Self { state: Mutex::new(state), opener, policies: Arc::default(), metrics, authors })
     }
 
     /// Joins a room, which is opened if it does not exist. Blocks until the room has answered.
@@ -335,7 +335,7 @@ impl Hub {
         permit: RoomPermit,
     ) -> (InboxSender<BrokerCommand>, Box<Opened>) {
         let (inbox, commands) = queue::bounded(INBOX_MAX);
-        let view = RoomView::new(&self.policies, &self.metrics, &self.accounts);
+        let view = RoomView::new(&self.policies, &self.metrics, &self.authors);
         let opening = Opening { room: room.clone(), kind: kind.clone(), view: view.clone() };
         let listed = matches!(kind, RoomKind::Open { .. });
         let slot = Slot { inbox: inbox.clone(), seats: 1, listed, view, permit };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::chat::policy::Policy;
-use crate::chat::{Accounts, RoomName, Time, UserName};
+use crate::chat::{Authors, RoomName, Time, UserName};
 use crate::engine::base::sync::Mutex;
 use crate::engine::metrics::Metrics;
 use crate::store::PolicyVersion;
@@ -122,16 +122,16 @@ pub struct RoomView {
     policies: Arc<PolicyIndex>,
     /// The figures of the server.
     pub metrics: Arc<Metrics>,
-    /// Who has an account.
-    pub accounts: Accounts,
+    /// What is known of the authors of events.
+    pub authors: Authors,
 }
 
 impl RoomView {
     /// The view of a room that is being opened.
     #[must_use]
-    pub fn new(policies: &Arc<PolicyIndex>, metrics: &Arc<Metrics>, accounts: &Accounts) -> Self {
+    pub fn new(policies: &Arc<PolicyIndex>, metrics: &Arc<Metrics>, authors: &Authors) -> Self {
         let (policies, metrics) = (Arc::clone(policies), Arc::clone(metrics));
-        Self { population: Arc::default(), opened: Arc::default(), policies, metrics, accounts: accounts.clone() }
+        Self { population: Arc::default(), opened: Arc::default(), policies, metrics, authors: authors.clone() }
     }
 
     /// The users in the room, as its broker last reported.

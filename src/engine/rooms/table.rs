@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::chat::members::MemberId;
-use crate::chat::{Accounts, End, Event, RoomName, Slow, UserName};
+use crate::chat::{Authors, End, Event, RoomName, Slow, UserName};
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form, Recipient, Segment, Undelivered};
 use crate::engine::rooms::batch::{Cut, Offset, Sealed};
 use crate::engine::rooms::hub::Seat;
@@ -77,7 +77,7 @@ impl Subscriber {
     #[must_use]
     pub fn into_evicted(self) -> (Seat, Endpoint) {
         let Self { seat, recipient, form, .. } = self;
-        (seat, Endpoint { recipient, form, accounts: Accounts::default() })
+        (seat, Endpoint { recipient, form, authors: Authors::default() })
     }
 
     /// Its number.

@@ -14,6 +14,7 @@ use crate::engine::guards::address::Address;
 use crate::engine::rooms::hub::{Hub, RoomKind};
 use crate::engine::users::connected::ConnectedUsers;
 use crate::engine::users::endpoint::Endpoint;
+use crate::engine::users::idents::Idents;
 use crate::engine::users::reserved_names::ReservedNames;
 use crate::engine::users::user_connection::UserConnection;
 use crate::engine::users::watchers::{Watcher, Watchers};
@@ -22,9 +23,11 @@ use crate::engine::users::watchers::{Watcher, Watchers};
 #[derive(Default)]
 pub struct Directory {
     users: Mutex<ConnectedUsers>,
-    watchers: Watchers,
+    pub(super) watchers: Watchers,
     /// Who has gone last, the newest first.
     departed: Mutex<VecDeque<DepartedUser>>,
+    /// What IRC clients have said of their users.
+    pub(in crate::engine) idents: Arc<Idents>,
     /// Names that are about to be used.
     pub reserved: Arc<ReservedNames>,
 }
@@ -39,6 +42,8 @@ pub struct DepartedUser {
     pub user: UserName,
     /// What the user was called, as the client said.
     pub real_name: Option<DisplayName>,
+    /// The ident that the client said.
+    pub ident: Option<Arc<str>>,
 }
 
 /// Keeps a connection in the directory until it is dropped.
@@ -71,6 +76,9 @@ impl Drop for DirectoryEntry {
         };
         if is_gone && self.connection.visibility != Visibility::Hidden {
             self.directory.remember(&self.connection);
+        }
+        if self.connection.ident().is_some() {
+            self.directory.idents.went(self.connection.user());
         }
         self.directory.tell_watchers(self.connection.user(), &folded);
     }
@@ -106,6 +114,7 @@ impl Directory {
         tell: impl FnOnce(&Endpoint, Option<Arc<Event>>),
     ) -> DirectoryEntry {
         let folded = FoldedName::of(connection.user());
+        self.idents.renew(connection.user());
         connection.before_others(|endpoint| {
             let announcement = {
                 let mut users = self.users.lock();
@@ -119,10 +128,18 @@ impl Directory {
     }
 
     fn remember(&self, connection: &UserConnection) {
-        let gone = DepartedUser { user: connection.user().clone(), real_name: connection.real_name() };
+        let (real_name, ident) = (connection.real_name(), connection.ident());
+        let gone = DepartedUser { user: connection.user().clone(), real_name, ident };
         let mut departed = self.departed.lock();
         departed.truncate(DEPARTED_MAX - 1);
         departed.push_front(gone);
+    }
+
+    /// Remembers what the client of a connection has said in `USER`: once for each connection.
+    pub fn set_ident(&self, connection: &UserConnection, ident: &Arc<str>) {
+        if connection.set_ident(ident) {
+            self.idents.came(connection.user(), ident);
+        }
     }
 
     /// The users of this name, in any spelling, that have gone, the newest first.

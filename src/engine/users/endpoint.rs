@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::chat::{Accounts, Event, Id, Slow};
+use crate::chat::{Authors, Event, Id, Slow};
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form, Recipient, Segment, Undelivered};
 use crate::wire::Encoder;
 
@@ -16,8 +16,8 @@ pub struct Endpoint {
     pub recipient: Arc<dyn Recipient>,
     /// Their form.
     pub form: Form,
-    /// Who has an account.
-    pub accounts: Accounts,
+    /// What is known of the authors of events.
+    pub authors: Authors,
 }
 
 impl Endpoint {
@@ -41,7 +41,7 @@ impl Endpoint {
         match self.form {
             Form::Events => self.recipient.deliver(Delivery::Event(event), DeliveryMode::Policy(slow)),
             Form::Bytes(encoding) => {
-                let mut encoder = Encoder::new(self.accounts.clone());
+                let mut encoder = Encoder::new(self.authors.clone());
                 let Some(segment) = Segment::of(&mut encoder, event, id, encoding) else { return Ok(()) };
                 self.recipient.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect))
             }

@@ -3,14 +3,17 @@
 //! Called by readers, on their own threads.
 
 pub mod bookmarks;
+pub mod close_watchers;
 mod connected;
 pub mod devices;
 pub mod directory;
 pub mod display_names;
 pub mod endpoint;
+pub mod idents;
 pub mod login_worker;
 pub mod memberships;
 pub mod name_release;
 pub mod reserved_names;
 pub mod user_connection;
+pub mod user_index;
 pub mod watchers;

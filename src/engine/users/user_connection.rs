@@ -72,6 +72,8 @@ struct State {
     asks_receipts: bool,
     /// What its user is called, as its client has said without storing it.
     real_name: Option<DisplayName>,
+    /// The user's name where the client runs, as it has said.
+    ident: Option<Arc<str>>,
     /// How often what conversations are joined with was replaced.
     generation: u64,
     /// `None` when the connection has ended: no conversation may be joined for it any more.
@@ -99,6 +101,7 @@ impl UserConnection {
             availability,
             asks_receipts: false,
             real_name: None,
+            ident: None,
             generation: 0,
             conversations: Some(VecDeque::new()),
         };
@@ -212,6 +215,27 @@ impl UserConnection {
     /// Remembers what its user is called.
     pub fn set_real_name(&self, name: Option<DisplayName>) {
         self.state.lock().real_name = name;
+    }
+
+    /// The ident that its client has said.
+    #[must_use]
+    pub fn ident(&self) -> Option<Arc<str>> {
+        self.state.lock().ident.clone()
+    }
+
+    /// Remembers the ident, unless there is one; whether there was none.
+    pub(super) fn set_ident(&self, ident: &Arc<str>) -> bool {
+        let mut state = self.state.lock();
+        let is_first = state.ident.is_none();
+        state.ident.get_or_insert_with(|| Arc::clone(ident));
+        is_first
+    }
+
+    /// The conversations that it is in.
+    #[must_use]
+    pub fn conversations(&self) -> Vec<RoomName> {
+        let state = self.state.lock();
+        state.conversations.iter().flatten().map(|handle| handle.room().clone()).collect()
     }
 
     /// Tells its conversations what its user is called. Blocks while an inbox of theirs is full.

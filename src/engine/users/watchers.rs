@@ -1,9 +1,10 @@
-//! Who watches which user: told when the user connects, and when the last connection ends.
+//! Who watches which user: told when the user connects, and when the last connection ends; closely, also when the user is
+//! away, or called otherwise.
 //!
 //! A leaf of the directory, which calls `Watchers::tell` when a user may have come or gone. One mutex: it is held while
 //! those concerned are told, in sends that do not block, so that of two changes nobody is told the older one last.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::chat::{Event, FoldedName, Id, Slow, UserName};
@@ -24,6 +25,8 @@ pub struct Watcher {
     pub endpoint: Endpoint,
     /// The id of what it is told.
     pub id: Id,
+    /// The connection's user, if it watches closely.
+    pub closely: Option<UserName>,
     /// Whether the user was connected when it was told last.
     pub(super) is_online: bool,
 }
@@ -31,8 +34,8 @@ pub struct Watcher {
 impl Watcher {
     /// A watcher that is yet to be added.
     #[must_use]
-    pub fn new(connection: u64, endpoint: Endpoint, id: Id) -> Self {
-        Self { connection, endpoint, id, is_online: false }
+    pub fn new(connection: u64, endpoint: Endpoint, id: Id, closely: Option<UserName>) -> Self {
+        Self { connection, endpoint, id, closely, is_online: false }
     }
 }
 
@@ -63,6 +66,24 @@ impl Watchers {
             watchers.retain(|watcher| watcher.connection != connection);
             if watchers.is_empty() {
                 watched.remove(&folded);
+            }
+        }
+    }
+
+    /// Whether anybody watches a user closely.
+    pub(super) fn has_close(&self, user: &UserName) -> bool {
+        let watched = self.watched.lock();
+        let watchers = watched.get(&FoldedName::of(user));
+        watchers.is_some_and(|watchers| watchers.iter().any(|watcher| watcher.closely.is_some()))
+    }
+
+    /// Tells those who watch a user closely of a change, but for these users, who are told otherwise. Does not block.
+    pub(super) fn tell_close(&self, user: &UserName, event: &Arc<Event>, told: &BTreeSet<UserName>) {
+        let watched = self.watched.lock();
+        for watcher in watched.get(&FoldedName::of(user)).into_iter().flatten() {
+            if watcher.closely.as_ref().is_some_and(|by| !told.contains(by)) {
+                // As below.
+                _ = watcher.endpoint.send(None, event, Slow::Disconnect);
             }
         }
     }

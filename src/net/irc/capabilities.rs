@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::client::Client;
-use crate::wire::irc::{LINE_BYTES, Line, SERVER, Traits, clean};
+use crate::wire::irc::{LINE_BYTES, Line, Traits, clean};
 
 /// How long a client is to come with TLS alone, once it has come with it.
 const STS_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -38,6 +38,7 @@ const ROWS: &[Row] = &[
     row("draft/read-marker", CapabilitySet::READ_MARKER, Traits::READ),
     row("echo-message", CapabilitySet::ECHO, Traits::NONE),
     row("extended-join", CapabilitySet(1 << 3), Traits::JOINS),
+    row("extended-monitor", CapabilitySet::EXTENDED_MONITOR, Traits::NONE),
     row("invite-notify", CapabilitySet(1 << 4), Traits::INVITES),
     row("labeled-response", CapabilitySet::LABELS, Traits::NONE),
     row("message-tags", CapabilitySet::TAGS, Traits::TAGS),
@@ -73,6 +74,8 @@ impl CapabilitySet {
     pub const READ_MARKER: Self = Self(1 << 17);
     /// A policy for clients that come without TLS, and nothing that can be asked for.
     pub const STS: Self = Self(1 << 18);
+    /// It is told more of the users whom it watches.
+    pub const EXTENDED_MONITOR: Self = Self(1 << 20);
     /// It wants whole sources in lists of names.
     pub const USERHOST_IN_NAMES: Self = Self(1 << 10);
 
@@ -176,7 +179,7 @@ pub fn answer(
                 .filter(|changed| changed.traits() == client.capabilities.traits() || may_change(changed.traits()));
             client.capabilities = allowed.unwrap_or(client.capabilities);
             let head = format!("CAP {} {}", client.nick, if allowed.is_some() { "ACK" } else { "NAK" });
-            client.line(SERVER, &head, changes);
+            client.own(&head, changes);
             Negotiation::Open
         }
         "END" => Negotiation::Ended,
@@ -190,7 +193,7 @@ pub fn answer(
 /// A list of words in as many lines as it takes, if the client knows that there may be several.
 fn list(client: &mut Client, subcommand: &str, words: &[String], several: bool) {
     let head = format!("CAP {} {subcommand}", client.nick);
-    let room = LINE_BYTES.saturating_sub(head.len() + SERVER.len() + 8);
+    let room = LINE_BYTES.saturating_sub(head.len() + client.server.len() + 8);
     let mut lines = vec![String::new()];
     for word in words {
         if several && lines.last().is_some_and(|line| line.len() + word.len() > room) {
@@ -203,6 +206,6 @@ fn list(client: &mut Client, subcommand: &str, words: &[String], several: bool) 
     let count = lines.len();
     for (number, line) in lines.iter().enumerate() {
         let more = if number + 1 < count { " *" } else { "" };
-        client.line(SERVER, &format!("{head}{more}"), line.trim_end());
+        client.own(&format!("{head}{more}"), line.trim_end());
     }
 }

@@ -2,13 +2,19 @@
 //!
 //! Lines gather in `out` until whoever handles the request sends them.
 
+use std::sync::Arc;
+
 use super::capabilities::CapabilitySet;
 use super::labels::Label;
 use crate::chat::{DisplayName, Refusal};
-use crate::wire::irc::{Context, LineWriter, SERVER, print_refusal};
+use crate::wire::irc::{Context, LineWriter, print_refusal};
 
 /// See the module.
 pub struct Client {
+    /// The server's name.
+    pub server: Arc<str>,
+    /// The ident of its user, as it has said in `USER`.
+    pub ident: Option<Arc<str>>,
     /// Its nick; `*` before it has one.
     pub nick: String,
     /// What it has negotiated.
@@ -27,9 +33,12 @@ pub struct Client {
     pub out: Vec<u8>,
 }
 
-impl Default for Client {
-    fn default() -> Self {
+impl Client {
+    /// A client that has said nothing yet, of a server of this name.
+    pub fn new(server: &str) -> Self {
         Self {
+            server: server.into(),
+            ident: None,
             nick: "*".to_owned(),
             capabilities: CapabilitySet::default(),
             real_name: None,
@@ -40,14 +49,24 @@ impl Default for Client {
             out: Vec::new(),
         }
     }
-}
 
-impl Client {
     /// A numeric reply: its number, its middle parameters behind the nick, perhaps none, and the last one.
     pub fn numeric<'a>(&mut self, number: &str, middle: &str, last: impl Into<Option<&'a str>>) {
         let space = if middle.is_empty() { "" } else { " " };
         let head = format!("{number} {}{space}{middle}", self.nick);
-        self.line(SERVER, &head, last);
+        self.own(&head, last);
+    }
+
+    /// A line of the server's own.
+    pub fn own<'a>(&mut self, head: &str, last: impl Into<Option<&'a str>>) {
+        let server = Arc::clone(&self.server);
+        self.line(&server, head, last);
+    }
+
+    /// The answer to a PING.
+    pub fn pong(&mut self, token: &str) {
+        let head = format!("PONG {}", self.server);
+        self.own(&head, token);
     }
 
     /// A line of any source.
@@ -60,10 +79,10 @@ impl Client {
     pub fn fail(&mut self, command: &str, code: &str, about: &str, text: &str) {
         if self.knows_fail(command) {
             let space = if about.is_empty() { "" } else { " " };
-            self.line(SERVER, &format!("FAIL {command} {code}{space}{about}"), text);
+            self.own(&format!("FAIL {command} {code}{space}{about}"), text);
         } else {
             let head = format!("NOTICE {}", self.nick);
-            self.line(SERVER, &head, &*format!("{command}: {text}"));
+            self.own(&head, &*format!("{command}: {text}"));
         }
     }
 
@@ -76,8 +95,8 @@ impl Client {
     /// A refusal of the engine's, of a command about a target.
     pub fn refused(&mut self, refusal: &Refusal, command: &str, target: &str) {
         let context = self.context(command, target);
-        let out = &mut self.out;
-        print_refusal(refusal, &context, &mut LineWriter::new(|line: &[u8]| append(line, out)));
+        let Self { server, out, .. } = self;
+        print_refusal(refusal, &context, server, &mut LineWriter::new(|line: &[u8]| append(line, out)));
     }
 
     /// The context of a request to the engine.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::client::Client;
-use super::commands;
+use super::commands::{self, MarkTimes};
 use super::monitor::Monitor;
 use super::reader::IrcInput;
 use crate::chat::{Command, Cost, End, FoldedName, Identity, Request, RoomName, UserName};
@@ -29,6 +29,8 @@ pub struct Conversation {
     unsettled: Vec<RoomName>,
     /// What the ids of its notices begin with, and how many there were.
     notices: (u64, u64),
+    /// The times that it has given its read marks.
+    pub(super) marks: MarkTimes,
     /// Whom it watches.
     pub(super) monitor: Monitor,
     /// Whether it has come with TLS.
@@ -46,7 +48,17 @@ impl Conversation {
     ) -> Self {
         let drawn = getrandom::u64().expect("the system gives randomness");
         let monitor = Monitor::new(Arc::clone(&context.engine), connection.as_others_see().number);
-        Self { context, connection, client, outbox, unsettled: Vec::new(), notices: (drawn, 0), monitor, tls }
+        Self {
+            context,
+            connection,
+            client,
+            outbox,
+            unsettled: Vec::new(),
+            notices: (drawn, 0),
+            marks: MarkTimes::default(),
+            monitor,
+            tls,
+        }
     }
 
     pub(super) fn engine(&self) -> &Arc<Engine> {
@@ -183,7 +195,7 @@ impl Conversation {
         if self.client.capabilities.traits().has(Traits::ACCOUNTS) && !self.who().is_guest() {
             irc::push_tag(&mut self.client.tag, "account", &irc::nick(&user));
         }
-        self.client.line(&irc::source(&user), head, last);
+        self.client.line(&irc::source(&user, &self.engine().authors), head, last);
         self.client.tag = before;
     }
 

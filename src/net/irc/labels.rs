@@ -6,7 +6,7 @@
 
 use super::capabilities::CapabilitySet;
 use super::client::{Client, append};
-use crate::wire::irc::{Line, SERVER, push_tag};
+use crate::wire::irc::{Line, push_tag};
 
 /// Bytes of a label, at most.
 const LABEL_BYTES_MAX: usize = 64;
@@ -62,7 +62,8 @@ impl Client {
         }
         let batch = self.next_batch();
         if let Label::Open(tag) = std::mem::replace(&mut self.label, Label::Batch(batch.clone())) {
-            append(format!("@{tag} :{SERVER} BATCH +{batch} labeled-response").as_bytes(), &mut self.opened);
+            let server = &self.server;
+            append(format!("@{tag} :{server} BATCH +{batch} labeled-response").as_bytes(), &mut self.opened);
         }
     }
 
@@ -72,9 +73,10 @@ impl Client {
             && is_end
         {
             let (tag, count) = (tag.clone(), self.out.iter().filter(|byte| **byte == b'\n').count());
-            let opening = format!(":{SERVER} BATCH +");
+            let server = &self.server;
+            let opening = format!(":{server} BATCH +");
             if count == 0 {
-                append(format!(":{SERVER} ACK").as_bytes(), &mut self.out);
+                append(format!(":{server} ACK").as_bytes(), &mut self.out);
             }
             if count <= 1 {
                 self.label = Label::None;
@@ -97,7 +99,7 @@ impl Client {
             Label::Batch(batch) => {
                 lines.extend(tagged(&out, &format!("batch={batch}")));
                 if is_end {
-                    append(format!(":{SERVER} BATCH -{batch}").as_bytes(), &mut lines);
+                    append(format!(":{} BATCH -{batch}", self.server).as_bytes(), &mut lines);
                 }
             }
             _ => lines.extend(out),

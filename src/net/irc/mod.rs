@@ -30,7 +30,6 @@ use crate::chat::{Refusal, Visibility};
 use crate::engine::clients::connection::{Connection, ConnectionOptions};
 use crate::engine::clients::outbox::{Outbox, Transport};
 use crate::wire::Encoding;
-use crate::wire::irc::SERVER;
 pub use commands::all as command_names;
 use conversation::Conversation;
 use reader::LineReader;
@@ -75,7 +74,9 @@ fn converse(
         let connection = Connection::open(&context.engine, Arc::clone(outbox), options, identity);
         drop(reservation);
         let end = connection.ended();
-        connection.as_others_see().set_real_name(client.real_name.clone());
+        let own = connection.as_others_see();
+        own.set_real_name(client.real_name.clone());
+        client.ident.iter().for_each(|ident| context.engine.directory.set_ident(own, ident));
         let mut handler =
             Conversation::new(Arc::clone(context), Arc::clone(outbox), connection, client, socket.is_sealed());
         handler.send(true);
@@ -98,5 +99,5 @@ pub fn not_tls() -> Vec<u8> {
 
 /// The line for a client that waits to be served.
 pub fn waiting(ahead: usize) -> String {
-    format!(":{SERVER} NOTICE * :Waiting to be served: {ahead} ahead of you\r\n")
+    format!("NOTICE * :Waiting to be served: {ahead} ahead of you\r\n")
 }

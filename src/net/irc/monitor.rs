@@ -30,15 +30,15 @@ impl Monitor {
         &self.watched
     }
 
-    /// Watches a user; whether they are connected. `None`: there are too many already.
-    pub fn add(&mut self, user: UserName, endpoint: Endpoint, id: Id) -> Option<bool> {
+    /// Watches a user, closely as this one; whether they are connected. `None`: there are too many already.
+    pub fn add(&mut self, user: UserName, (endpoint, closely): (Endpoint, Option<UserName>), id: Id) -> Option<bool> {
         if !self.watched.iter().any(|other| is_alike(other, &user)) {
             if self.watched.len() == WATCHED_MAX {
                 return None;
             }
             self.watched.push(user.clone());
         }
-        Some(self.engine.directory.watch(&user, Watcher::new(self.connection, endpoint, id)))
+        Some(self.engine.directory.watch(&user, Watcher::new(self.connection, endpoint, id, closely)))
     }
 
     /// Watches a user no more.

@@ -5,6 +5,7 @@
 //! nick is then its name, whatever it asked for.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -19,7 +20,7 @@ use crate::engine::guards::address::Address;
 use crate::engine::users::reserved_names::NameReservation;
 use crate::net::context::ServerContext;
 use crate::net::tcp::Tcp;
-use crate::wire::irc::{self, Line, SERVER, clean};
+use crate::wire::irc::{self, Line, clean};
 
 /// How long a client that is not registered may take to read why.
 pub const FAREWELL: Duration = Duration::from_secs(1);
@@ -52,10 +53,11 @@ pub fn register(
     address: Option<Address>,
     deadline: Instant,
 ) -> Option<Registered> {
+    let _registering = Registering::new(&context.registering);
     let mut registration = Registration {
         context,
         address,
-        client: Client::default(),
+        client: Client::new(context.engine.authors.irc_name()),
         offers: Offers { sasl: context.engine.auth.knows_tokens(), tls: socket.is_sealed() },
         is_negotiating: false,
         has_user: false,
@@ -70,7 +72,7 @@ pub fn register(
             Err(_) => Step::Close("Registration timed out".to_owned()),
         };
         if let Step::Close(why) = &step {
-            registration.client.line(SERVER, "ERROR", &*format!("Closing link: {why}"));
+            registration.client.own("ERROR", &*format!("Closing link: {why}"));
         }
         if let Step::Done(identity, reservation) = step {
             let Registration { mut client, .. } = registration;
@@ -86,6 +88,22 @@ pub fn register(
     // A client that is gone need not be told.
     _ = socket.write_all(goodbye.as_bytes());
     None
+}
+
+/// Counts a client among those that are yet to be registered, until it is dropped.
+struct Registering<'a>(&'a AtomicUsize);
+
+impl<'a> Registering<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Registering<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What follows from a line.
@@ -150,11 +168,12 @@ impl Registration<'_> {
             }
             "USER" => {
                 self.has_user = true;
+                self.client.ident = line.param(0).and_then(irc::parse_ident).map(Into::into);
                 self.client.real_name = line.param(3).and_then(real_name);
             }
             "AUTHENTICATE" => self.authenticate(line.param(0)),
             "PING" => match line.params.first() {
-                Some(token) => self.client.line(SERVER, &format!("PONG {SERVER}"), &**token),
+                Some(token) => self.client.pong(token),
                 None => self.client.numeric("409", "", "No origin specified"),
             },
             "PONG" => {}
@@ -270,7 +289,7 @@ impl Registration<'_> {
         match self.identify(&response) {
             Ok(identity) => {
                 let user = irc::nick(&identity.user).into_owned();
-                let source = irc::source(&identity.user);
+                let source = irc::source(&identity.user, &self.context.engine.authors);
                 self.identity = Some(identity);
                 self.client.numeric("900", &format!("{source} {user}"), &*format!("You are now logged in as {user}"));
                 self.client.numeric("903", "", "SASL authentication successful");

@@ -3,11 +3,12 @@
 //! Also the answers to VERSION, LUSERS and MOTD, which repeat parts of it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::client::Client;
 use super::monitor::WATCHED_MAX;
 use crate::net::context::ServerContext;
-use crate::wire::irc::SERVER;
+use crate::wire::irc::IDENT_BYTES_MAX;
 use roomd_protocol::{DISPLAY_NAME_CHARS_MAX, ROOM_CHARS_MAX, USER_CHARS_MAX};
 
 const VERSION: &str = concat!("roomd-", env!("CARGO_PKG_VERSION"));
@@ -28,9 +29,10 @@ pub fn write(context: &ServerContext, client: &mut Client) {
     let network = network(context);
     let welcome = format!("Welcome to {network}, {}", client.nick);
     client.numeric("001", "", &*welcome);
-    client.numeric("002", "", &*format!("Your host is {SERVER}, running {VERSION}"));
+    let server = Arc::clone(&client.server);
+    client.numeric("002", "", &*format!("Your host is {server}, running {VERSION}"));
     client.numeric("003", "", "This server keeps what is said, and shows it on every door in one order");
-    client.numeric("004", &format!("{SERVER} {VERSION} {USER_MODES} {CHANNEL_MODES} boq"), None);
+    client.numeric("004", &format!("{server} {VERSION} {USER_MODES} {CHANNEL_MODES} boq"), None);
     isupport(context, client);
     // Who is being welcomed is counted from now on.
     users(context, client, context.engine.directory.count() + 1);
@@ -38,7 +40,7 @@ pub fn write(context: &ServerContext, client: &mut Client) {
 }
 
 /// The name of the server, for people.
-fn network(context: &ServerContext) -> String {
+pub fn network(context: &ServerContext) -> String {
     context.settings.load().name.clone().unwrap_or_else(|| "roomd".to_owned())
 }
 
@@ -56,7 +58,7 @@ pub fn isupport(context: &ServerContext, client: &mut Client) {
         format!("CHANNELLEN={}", ROOM_CHARS_MAX + 1),
         "CHANTYPES=#".to_owned(),
         "CLIENTTAGDENY=*,-draft/react,-draft/reply,-reply,-typing".to_owned(),
-        "ELIST=MU".to_owned(),
+        "ELIST=MNU".to_owned(),
         "EXTBAN=,m".to_owned(),
         format!("KICKLEN={NOTE_BYTES}"),
         "MODES=4".to_owned(),
@@ -70,6 +72,7 @@ pub fn isupport(context: &ServerContext, client: &mut Client) {
             "TARGMAX=JOIN:,KICK:{TARGETS_MAX},NAMES:{TARGETS_MAX},NOTICE:{TARGETS_MAX},PART:,PRIVMSG:{TARGETS_MAX},WHOIS:1"
         ),
         format!("TOPICLEN={TOPIC_BYTES}"),
+        format!("USERLEN={IDENT_BYTES_MAX}"),
         "UTF8ONLY".to_owned(),
         "WHOX".to_owned(),
     ];
@@ -87,7 +90,8 @@ fn users(context: &ServerContext, client: &mut Client, users: usize) {
     let rooms = context.engine.hub.len();
     client.numeric("251", "", &*format!("There are {users} users and 0 invisible on 1 servers"));
     client.numeric("252", "0", "operator(s) online");
-    client.numeric("253", "0", "unknown connection(s)");
+    let unknown = context.registering.load(Ordering::Relaxed);
+    client.numeric("253", &unknown.to_string(), "unknown connection(s)");
     client.numeric("254", &rooms.to_string(), "channels formed");
     client.numeric("255", "", &*format!("I have {users} clients and 0 servers"));
     let most = context.engine.directory.most().max(users);
@@ -100,7 +104,8 @@ pub fn motd(context: &ServerContext, client: &mut Client) {
     let Some(welcome) = &context.settings.load().welcome else {
         return client.numeric("422", "", "There is no message of the day");
     };
-    client.numeric("375", "", &*format!("- {SERVER} Message of the day -"));
+    let server = Arc::clone(&client.server);
+    client.numeric("375", "", &*format!("- {server} Message of the day -"));
     for line in welcome.lines() {
         client.numeric("372", "", &*format!("- {line}"));
     }
@@ -109,6 +114,7 @@ pub fn motd(context: &ServerContext, client: &mut Client) {
 
 /// The answer to VERSION.
 pub fn version(context: &Arc<ServerContext>, client: &mut Client) {
-    client.numeric("351", &format!("{VERSION} {SERVER}"), "a chat server of rooms; this is its IRC door");
+    let middle = format!("{VERSION} {}", client.server);
+    client.numeric("351", &middle, "a chat server of rooms; this is its IRC door");
     isupport(context, client);
 }

@@ -16,9 +16,11 @@ mod write;
 
 pub use context::Context;
 pub use line::{Line, PARAMS_MAX};
-pub use names::{NameProblem, channel, guest_nick, is_channel, nick, room, source, user};
+pub use names::{
+    IDENT_BYTES_MAX, NameProblem, channel, guest_nick, ident, is_channel, nick, parse_ident, room, source, user,
+};
 pub use print::{NOTICE_MID, PrintOptions, message, print};
 pub use refusal::print as print_refusal;
 pub use tags::{message_id, push as push_tag, seq_of_message_id};
 pub use traits::Traits;
-pub use write::{LINE_BYTES, LineWriter, SERVER, chunks, clean, cut, ping};
+pub use write::{LINE_BYTES, LineWriter, chunks, clean, cut, ping, text_bytes};

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::write::SERVER;
+use crate::chat::Authors;
 use roomd_protocol::{NameError, RoomName, UserName};
 
 /// Why a text names no channel, or no user.
@@ -17,6 +17,9 @@ pub enum NameProblem {
     /// It is no name for a room, or a user.
     Name(NameError),
 }
+
+/// Bytes of an ident, at most, without its `~`.
+pub const IDENT_BYTES_MAX: usize = 18;
 
 /// Characters that are written as `%XX`.
 const ESCAPED: [(char, &str); 4] = [(',', "2C"), ('!', "21"), ('@', "40"), ('*', "2A")];
@@ -70,10 +73,25 @@ pub fn guest_nick(nick: &str) -> Result<UserName, NameProblem> {
     UserName::parse(nick).map_err(NameProblem::Name)
 }
 
-/// A user as the source of a line. Where they connect from is nobody's business.
+/// A user as the source of a line. Where they connect from is nobody's business: the host is the server.
 #[must_use]
-pub fn source(user: &UserName) -> String {
-    format!("{}!~u@{SERVER}", nick(user))
+pub fn source(user: &UserName, authors: &Authors) -> String {
+    format!("{}!{}@{}", nick(user), ident(authors.ident(user).as_deref()), authors.irc_name())
+}
+
+/// The ident of a user as a source shows it: with `~`, since the server has only been told of it. Who has said none,
+/// above all on other doors, has `~u`.
+#[must_use]
+pub fn ident(said: Option<&str>) -> String {
+    format!("~{}", said.unwrap_or("u"))
+}
+
+/// The ident that a client says in `USER`: of its characters those that are allowed in one; `None` if none is left.
+#[must_use]
+pub fn parse_ident(said: &str) -> Option<String> {
+    let is_allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let ident: String = said.chars().filter(is_allowed).take(IDENT_BYTES_MAX).collect();
+    Some(ident).filter(|ident| !ident.is_empty())
 }
 
 fn escape<'a>(name: &'a str, unfit: &[char]) -> Cow<'a, str> {
@@ -152,6 +170,21 @@ mod tests {
             assert_eq!(nick(&of_name), written);
             assert_eq!(user(written), Ok(of_name.clone()));
             assert_eq!(user(&format!("{written}!*@*")), Ok(of_name));
+        }
+    }
+
+    #[test]
+    fn a_source_has_the_ident_that_a_client_said() {
+        let alice = UserName::parse("alice").expect("it is a name");
+        assert_eq!(source(&alice, &Authors::default()), "alice!~u@irc.roomd");
+        for (said, parsed) in [
+            ("alice", Some("alice")),
+            ("~a.b_c-1", Some("a.b_c-1")),
+            ("a b!c@d:é", Some("abcd")),
+            ("0123456789abcdefghijk", Some("0123456789abcdefgh")),
+            ("!@", None),
+        ] {
+            assert_eq!(parse_ident(said).as_deref(), parsed, "{said}");
         }
     }
 

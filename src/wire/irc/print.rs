@@ -9,9 +9,9 @@ use super::names::{channel, nick, source, user};
 use super::refusal;
 use super::tags;
 use super::traits::Traits;
-use super::write::{LINE_BYTES, LineWriter, SERVER, chunks};
+use super::write::{LineWriter, chunks, text_bytes};
 use crate::chat::policy::{Description, ModerationAction, ModerationChange, Role, RoomSettings};
-use crate::chat::{About, Accounts, Body, Event, Id, LeaveReason, Message, Presence, RoomName, Status, Time, UserName};
+use crate::chat::{About, Authors, Body, Event, Id, LeaveReason, Message, Presence, RoomName, Status, Time, UserName};
 
 /// What a message begins with that says what its author does: `/me waves`.
 const ACTION: &str = "/me ";
@@ -23,8 +23,8 @@ pub struct PrintOptions<'a> {
     pub traits: Traits,
     /// The epoch of the room whose event it is.
     pub epoch: &'a str,
-    /// Who has an account.
-    pub accounts: &'a Accounts,
+    /// What is known of the authors of events.
+    pub authors: &'a Authors,
 }
 
 /// Hands the lines of `event` to `emit`, without their ends; none when there is no form for it.
@@ -45,17 +45,18 @@ struct Printer<'a, F> {
     out: LineWriter<F>,
     traits: Traits,
     epoch: &'a str,
-    accounts: &'a Accounts,
+    authors: &'a Authors,
 }
 
 impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
-    fn new(PrintOptions { traits, epoch, accounts }: PrintOptions<'a>, emit: F) -> Self {
-        Self { out: LineWriter::new(emit), traits, epoch, accounts }
+    fn new(PrintOptions { traits, epoch, authors }: PrintOptions<'a>, emit: F) -> Self {
+        Self { out: LineWriter::new(emit), traits, epoch, authors }
     }
 
     /// The answer to a request.
     fn answer(&mut self, event: &Event, context: &Context) {
-        let own = || source_of_nick(&context.nick);
+        let authors = self.authors;
+        let own = || user(&context.nick).map_or_else(|_| context.nick.clone(), |user| source(&user, authors));
         let own_tags = |printer: &Self| {
             let mut tags = context.tag.clone();
             tags::join(&mut tags, &user(&context.nick).map(|user| printer.account(&user, NOW)).unwrap_or_default());
@@ -87,13 +88,14 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
                 self.out.line(&all, &own(), head, text);
             }
             Event::Sent { .. } | Event::Done if !context.tag.is_empty() => {
-                self.out.line(&context.tag, SERVER, "ACK", None);
+                self.out.line(&context.tag, self.authors.irc_name(), "ACK", None);
             }
             Event::Watched { user, is_online } => {
-                let (number, who) = if *is_online { ("730", source(user)) } else { ("731", nick(user).into_owned()) };
-                self.out.line(&context.tag, SERVER, &format!("{number} {}", context.nick), Some(&who));
+                let (number, who) =
+                    if *is_online { ("730", self.source(user)) } else { ("731", nick(user).into_owned()) };
+                self.out.line(&context.tag, self.authors.irc_name(), &format!("{number} {}", context.nick), Some(&who));
             }
-            Event::Refused(refused) => refusal::print(refused, context, &mut self.out),
+            Event::Refused(refused) => refusal::print(refused, context, self.authors.irc_name(), &mut self.out),
             // What else answers is what the others are told too.
             Event::Message(_) | Event::Edit { .. } | Event::Moderated { .. } => self.news(event),
             _ => {}
@@ -139,16 +141,16 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
                 let target = target(room, user);
                 let mut tags = self.account(user, NOW);
                 tags::push(&mut tags, "+typing", state);
-                self.out.line(&tags, &source(user), &format!("TAGMSG {target}"), None);
+                self.out.line(&tags, &self.source(user), &format!("TAGMSG {target}"), None);
             }
             Event::Presence(presence) => self.presence(presence),
             Event::DisplayName { user, name } if self.traits.has(Traits::NAMES) => {
                 let name = name.as_ref().map_or_else(|| nick(user), |name| name.as_str().into());
-                self.out.line(&self.account(user, NOW), &source(user), "SETNAME", Some(&name));
+                self.out.line(&self.account(user, NOW), &self.source(user), "SETNAME", Some(&name));
             }
             Event::ReadTo { room, other, at } if self.traits.has(Traits::READ) => {
                 let target = other.as_ref().map_or_else(|| channel(room), |other| nick(other).into_owned());
-                self.out.line("", SERVER, &format!("MARKREAD {target} timestamp={at}"), None);
+                self.out.line("", self.authors.irc_name(), &format!("MARKREAD {target} timestamp={at}"), None);
             }
             Event::Lagged { room, missed, .. } => {
                 self.notice(&channel(room), &format!("{missed} messages were missed: this client reads too slowly"));
@@ -163,7 +165,7 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
                 self.notice("*", &text);
             }
             Event::Goodbye { end, .. } => {
-                self.out.line("", SERVER, "ERROR", Some(&format!("Closing link: {}", end.sentence())));
+                self.out.line("", self.authors.irc_name(), "ERROR", Some(&format!("Closing link: {}", end.sentence())));
             }
             _ => {}
         }
@@ -186,7 +188,7 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
             (Some(About::Reaction(seq)), Body::Text(text)) if with_tags => {
                 tags::push(&mut first, "+draft/react", text);
                 tags::push(&mut first, "+draft/reply", &tags::message_id(room, self.epoch, *seq));
-                return self.out.line(&first, &source(user), &format!("TAGMSG {to}"), None);
+                return self.out.line(&first, &self.source(user), &format!("TAGMSG {to}"), None);
             }
             (Some(About::Reaction(_)), Body::Text(text)) => {
                 return self.text((&first, &further), user, &head, &format!("{ACTION}reacted with {text}"));
@@ -198,17 +200,17 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
         }
         match body {
             Body::Text(text) => self.text((&first, &further), user, &head, text),
-            Body::Cipher(_) => self.out.line(&first, &source(user), &head, Some("(encrypted)")),
-            Body::Deleted(_) => self.out.line(&first, &source(user), &head, Some("(deleted)")),
+            Body::Cipher(_) => self.out.line(&first, &self.source(user), &head, Some("(encrypted)")),
+            Body::Deleted(_) => self.out.line(&first, &self.source(user), &head, Some("(deleted)")),
         }
     }
 
     /// A text in as many lines as it takes.
     fn text(&mut self, (first, further): (&str, &str), user: &UserName, head: &str, text: &str) {
-        let source = source(user);
+        let source = self.source(user);
         let (text, is_action) = text.strip_prefix(ACTION).map_or((text, false), |text| (text, true));
-        let overhead = 4 + source.len() + head.len() + if is_action { "\u{1}ACTION \u{1}".len() } else { 0 };
-        let room = LINE_BYTES.saturating_sub(overhead).max(1);
+        let overhead = if is_action { "\u{1}ACTION \u{1}".len() } else { 0 };
+        let room = text_bytes(&source, head).saturating_sub(overhead).max(1);
         for (number, piece) in chunks(text, room).into_iter().enumerate() {
             let tags = if number == 0 { first } else { further };
             if is_action {
@@ -328,7 +330,11 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
 
     /// A line of a user's.
     fn line(&mut self, at: Time, user: &UserName, head: &str, last: Option<&str>) {
-        self.out.line(&self.tags(at, user), &source(user), head, last);
+        self.out.line(&self.tags(at, user), &self.source(user), head, last);
+    }
+
+    fn source(&self, user: &UserName) -> String {
+        source(user, self.authors)
     }
 
     /// The tags of a user's line.
@@ -340,13 +346,13 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
 
     /// The tag `account`, if the client takes it and the user had one at this time.
     fn account(&self, user: &UserName, at: Time) -> String {
-        let has_one = self.traits.has(Traits::ACCOUNTS) && self.accounts.has(user, at);
+        let has_one = self.traits.has(Traits::ACCOUNTS) && self.authors.has_account(user, at);
         if has_one { tags::account(user) } else { String::new() }
     }
 
     /// A line of the server's.
     fn notice(&mut self, target: &str, text: &str) {
-        self.out.line("", SERVER, &format!("NOTICE {target}"), Some(text));
+        self.out.line("", self.authors.irc_name(), &format!("NOTICE {target}"), Some(text));
     }
 }
 
@@ -362,8 +368,4 @@ fn target(room: &RoomName, user: &UserName) -> String {
         Some((one, other)) => nick(if one == *user { &other } else { &one }).into_owned(),
         None => channel(room),
     }
-}
-
-fn source_of_nick(nick: &str) -> String {
-    format!("{nick}!~u@{SERVER}")
 }

@@ -4,11 +4,11 @@
 //! which says more than the standard ones.
 
 use super::context::Context;
-use super::write::{LineWriter, SERVER};
+use super::write::LineWriter;
 use crate::chat::{Code, Refusal};
 
-/// Prints a refusal.
-pub fn print<F: FnMut(&[u8])>(refusal: &Refusal, context: &Context, out: &mut LineWriter<F>) {
+/// Prints a refusal of the server of this name.
+pub fn print<F: FnMut(&[u8])>(refusal: &Refusal, context: &Context, server: &str, out: &mut LineWriter<F>) {
     let Context { nick, command, target, tag, .. } = context;
     // A notice is never answered (RFC 2812 §3.3.2).
     if command == "NOTICE" && tag.is_empty() {
@@ -18,7 +18,7 @@ pub fn print<F: FnMut(&[u8])>(refusal: &Refusal, context: &Context, out: &mut Li
     match numeric(refusal, command) {
         Some(number) => {
             let about = if target.is_empty() { String::new() } else { format!(" {target}") };
-            out.line(tag, SERVER, &format!("{number} {nick}{about}"), Some(&text));
+            out.line(tag, server, &format!("{number} {nick}{about}"), Some(&text));
         }
         None if context.standard_replies => {
             let code = match (command.as_str(), refusal.code) {
@@ -28,13 +28,13 @@ pub fn print<F: FnMut(&[u8])>(refusal: &Refusal, context: &Context, out: &mut Li
                 (_, code) => code.as_str().to_ascii_uppercase(),
             };
             let about = if target.is_empty() { String::new() } else { format!(" {target}") };
-            out.line(tag, SERVER, &format!("FAIL {command} {code}{about}"), Some(&text));
+            out.line(tag, server, &format!("FAIL {command} {code}{about}"), Some(&text));
         }
         // RPL_TRYAGAIN, ERR_UNKNOWNERROR.
         None if refusal.code == Code::RateLimited => {
-            out.line(tag, SERVER, &format!("263 {nick} {command}"), Some(&text));
+            out.line(tag, server, &format!("263 {nick} {command}"), Some(&text));
         }
-        None => out.line(tag, SERVER, &format!("400 {nick} {command}"), Some(&text)),
+        None => out.line(tag, server, &format!("400 {nick} {command}"), Some(&text)),
     }
 }
 

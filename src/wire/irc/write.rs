@@ -7,8 +7,6 @@ use std::fmt::Write as _;
 
 /// Bytes of a line without its tags and without CR LF.
 pub const LINE_BYTES: usize = 510;
-/// The server's name, the source of its own lines.
-pub const SERVER: &str = "irc.roomd";
 
 /// Writes one line at a time into a buffer, which is handed to `emit`.
 pub struct LineWriter<F> {
@@ -52,10 +50,16 @@ pub fn cut(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
+/// Bytes of the last parameter that fit a line, behind its source and the head.
+#[must_use]
+pub fn text_bytes(source: &str, head: &str) -> usize {
+    LINE_BYTES.saturating_sub(source.len() + head.len() + ":  :".len())
+}
+
 /// A PING, which an idle client answers.
 #[must_use]
 pub fn ping() -> Vec<u8> {
-    format!("PING :{SERVER}\r\n").into_bytes()
+    b"PING :roomd\r\n".to_vec()
 }
 
 /// The text in pieces of at most `bytes` bytes, cut between two words where that is possible, else between two

@@ -14,6 +14,7 @@ class RoomdController(BaseServerController, DirectoryBasedController):
     optional_behaviors = frozenset(
         [
             OptionalBehaviors.ELIST_M,
+            OptionalBehaviors.ELIST_N,
             OptionalBehaviors.ELIST_U,
             OptionalBehaviors.MULTI_JOIN,
             OptionalBehaviors.MULTI_KICK,
@@ -39,7 +40,8 @@ class RoomdController(BaseServerController, DirectoryBasedController):
         self.hostname, self.port = hostname, port
         self.create_config()
         command = [os.environ["ROOMD"], "serve", "--guests", "on", "--listen", "127.0.0.1:0", "--lines", "off"]
-        command += ["--irc", f"{hostname}:{port}", "--rate-per-s", "0", "--data", str(self.directory / "roomd.db")]
+        command += ["--irc", f"{hostname}:{port}", "--irc-name", "My.Little.Server", "--name", "test server"]
+        command += ["--rate-per-s", "0", "--data", str(self.directory / "roomd.db")]
         if ssl:
             self.gen_ssl()
             command += ["--tls-cert", str(self.pem_path), "--tls-key", str(self.key_path)]

@@ -96,7 +96,7 @@ impl IrcClient {
         loop {
             let line = self.receive();
             assert!(!line.is_empty(), "the connection has ended: {before:?}");
-            if line == ":irc.roomd PONG irc.roomd :settled" {
+            if line.contains(" PONG ") && line.ends_with(" :settled") {
                 return before;
             }
             before.push(line);

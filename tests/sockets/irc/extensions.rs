@@ -107,9 +107,25 @@ fn a_read_mark_is_the_users_on_every_door() {
     alice.expect("MARKREAD #a", &[&mark(1)]);
     alice.expect("MARKREAD", &[":irc.roomd FAIL MARKREAD NEED_MORE_PARAMS :Missing parameters"]);
     alice.expect(
-        "MARKREAD #zz",
+        "MARKREAD #zz timestamp=2000-01-01T00:00:00.000Z",
         &[":irc.roomd FAIL MARKREAD INVALID_PARAMS #zz :You are not in such a channel or conversation"],
     );
+    // Of what is not known, nothing was read.
+    alice.expect("MARKREAD #zz", &[":irc.roomd MARKREAD #zz *"]);
+    // A client is told the time that it has said, if there is no message at it.
+    alice.ask("JOIN #b");
+    for _ in 0..2 {
+        alice.expect(
+            "MARKREAD #b timestamp=2020-01-01T00:00:00.000Z",
+            &[":irc.roomd MARKREAD #b timestamp=2020-01-01T00:00:00.000Z"],
+        );
+        alice.expect(
+            "MARKREAD #b timestamp=2019-01-01T00:00:00.000Z",
+            &[":irc.roomd MARKREAD #b timestamp=2020-01-01T00:00:00.000Z"],
+        );
+        alice.ask("PART #b");
+        assert!(alice.ask("JOIN #b").contains(&":irc.roomd MARKREAD #b timestamp=2020-01-01T00:00:00.000Z".to_owned()));
+    }
 }
 
 #[test]
@@ -128,14 +144,14 @@ fn a_name_is_set_and_told_to_who_wants_to_know() {
     carl.expect(
         "WHO alice",
         &[
-            ":irc.roomd 352 carl * ~u irc.roomd irc.roomd alice H :0 Alice of Kent",
+            ":irc.roomd 352 carl * ~u irc.roomd * alice H :0 Alice of Kent",
             ":irc.roomd 315 carl alice :End of /WHO list",
         ],
     );
     carl.expect(
         "WHO alice %tcuihsnfdlar,42",
         &[
-            ":irc.roomd 354 carl 42 * ~u 255.255.255.255 irc.roomd irc.roomd alice H 0 0 0 :Alice of Kent",
+            ":irc.roomd 354 carl 42 * ~u 255.255.255.255 irc.roomd * alice H 0 0 0 :Alice of Kent",
             ":irc.roomd 315 carl alice :End of /WHO list",
         ],
     );
@@ -202,12 +218,15 @@ fn a_line_beyond_its_limit_is_refused_and_the_next_one_heard() {
     let mut alice = IrcClient::capable(&server, "alice", "message-tags echo-message");
     alice.ask("JOIN #a");
     let tags = format!("@+typing={}", "x".repeat(4096 - "@+typing= ".len()));
-    let fits = "x".repeat(510 - "PRIVMSG #a :".len());
+    let fits = "x".repeat(510 - ":alice!~u@irc.roomd PRIVMSG #a :".len());
     let echo = alice.ask(&format!("{tags} PRIVMSG #a :{fits}"));
     assert!(echo[0].contains(" PRIVMSG #a :xxx"), "{echo:?}");
-    for too_long in [format!("{tags}x PRIVMSG #a :y"), format!("PRIVMSG #a :{fits}x")] {
+    for too_long in [format!("{tags}x PRIVMSG #a :y"), format!("PRIVMSG #a :{}", "x".repeat(510))] {
         alice.expect(&too_long, &[":irc.roomd 417 alice :A line may have 512 bytes"]);
     }
+    // Others see it behind her source.
+    let why = format!(":irc.roomd 417 alice :This message has {} bytes, and {} fit a line", fits.len() + 1, fits.len());
+    alice.expect(&format!("PRIVMSG #a :{fits}x"), &[&why]);
     let mut page = WebSocketClient::open(&server, "/ws?format=json&room=a&user=Pat");
     page.wait_for_type("joined");
     page.command(&json!({"type": "message", "room": "a", "message": "still here"}));

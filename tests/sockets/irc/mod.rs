@@ -3,6 +3,7 @@
 mod channels;
 mod extensions;
 mod history;
+mod identity;
 mod messages;
 #[cfg(feature = "jwt")]
 mod moderation;

@@ -141,7 +141,7 @@ fn an_idle_client_is_pinged_and_one_that_does_not_answer_is_gone() {
         settings.limits.pong_timeout = Duration::from_millis(400);
     });
     let mut client = IrcClient::named(&server, "alice");
-    client.wait_for("PING :irc.roomd");
+    client.wait_for("PING :roomd");
     let ending = client.ending();
     assert_eq!(ending.last().unwrap(), ":irc.roomd ERROR :Closing link: Nothing was heard in time");
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{ActionError, Connection, ConnectionOptions};
 use crate::auth::{DeviceCode, names};
 use crate::chat::device::DeviceRequest;
-use crate::chat::{Code, End, Event, Id, Identity, Refusal, Secret, Time, UserName};
+use crate::chat::{Availability, Code, End, Event, Id, Identity, Presence, Refusal, Secret, Time, UserName};
 use crate::engine::Engine;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::clients::session::Session;
@@ -55,6 +55,16 @@ impl Connection {
     fn watch_until(&self, until: Time, why: End) {
         let (outbox, encoding) = (Arc::clone(&self.outbox), self.options.encoding);
         self.engine.expiry.watch(self.session.number, WatchedConnection { outbox, encoding, until, why });
+    }
+
+    /// Tells conversations, and those who watch the user closely, what the client says of the user.
+    #[inline(never)]
+    pub(super) fn tell_availability(&self, availability: Availability) {
+        let (who, own) = (self.session.state.identity(), self.session.entry.connection());
+        let Availability { status, note } = availability.clone();
+        own.set_availability(availability);
+        let presence = Presence { user: who.user.clone(), status, note, last_seen: self.now() };
+        self.engine.tell_close_watchers(who, Event::Presence(presence), own, self.rooms());
     }
 
     /// Renames a guest.
@@ -191,7 +201,7 @@ fn register(
 ) -> Result<DirectoryEntry, Refusal> {
     let recipient = Arc::clone(outbox) as Arc<dyn Recipient>;
     let ConnectionOptions { encoding, echo, visibility, .. } = *options;
-    let endpoint = Endpoint { recipient, form: Form::Bytes(encoding), accounts: engine.auth.account_index() };
+    let endpoint = Endpoint { recipient, form: Form::Bytes(encoding), authors: engine.authors.clone() };
     let peer = UserConnection::new(who.clone(), number, origin, echo, visibility, endpoint);
     let entry = engine.directory.register_again(peer);
     if who.is_guest() && engine.registered(&who.user) {

@@ -91,7 +91,7 @@ impl Connection {
         number: u64,
     ) -> Box<Self> {
         let (recipient, form) = (Arc::clone(&outbox) as _, Form::Bytes(options.encoding));
-        let endpoint = Endpoint { recipient, form, accounts: engine.auth.account_index() };
+        let endpoint = Endpoint { recipient, form, authors: engine.authors.clone() };
         let began = engine.clock.now().at;
         let ConnectionOptions { address, encoding, echo, visibility, .. } = options;
         let origin = ConnectionOrigin { address, door: encoding.name(), began };
@@ -115,7 +115,7 @@ impl Connection {
             outbox,
             options,
             session,
-            encoder: Encoder::new(engine.auth.account_index()),
+            encoder: Encoder::new(engine.authors.clone()),
             actions: Vec::with_capacity(1),
             shown: 0,
         });
@@ -233,7 +233,7 @@ impl Connection {
             Action::Leave { room, reason, id } => self.leave(&room, reason, id),
             Action::Private { to, request, id } => self.private(&to, request, id),
             Action::TellConversations(availability) => {
-                self.session.entry.connection().set_availability(availability);
+                self.tell_availability(availability);
                 Ok(())
             }
             Action::AskReceipts(on) => {

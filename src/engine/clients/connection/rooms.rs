@@ -69,7 +69,10 @@ impl Connection {
         if let Some(name) = changed {
             let user = who.user.clone();
             self.engine.tell_others(who, self.session.number, Event::DisplayName { user, name: name.clone() });
-            self.session.entry.connection().tell_display_name(name.as_ref());
+            let own = self.session.entry.connection();
+            own.tell_display_name(name.as_ref());
+            let event = Event::DisplayName { user: who.user.clone(), name: name.clone() };
+            self.engine.tell_close_watchers(who, event, own, self.rooms());
             let rooms: Vec<_> = self.session.state.rooms().iter().map(|(room, _)| room.clone()).collect();
             for room in rooms {
                 self.tell(&room, RoomRequest::DisplayName(name.clone()), None)?;
@@ -195,13 +198,13 @@ impl Connection {
     }
 
     pub(super) fn replay(&self, encoding: Encoding) -> Replay<'_> {
-        let accounts = self.engine.auth.account_index();
+        let authors = self.engine.authors.clone();
         Replay {
             store: &*self.engine.store,
             outbox: &self.outbox,
             encoding,
             limits: self.engine.limits.load_full(),
-            accounts,
+            authors,
         }
     }
 

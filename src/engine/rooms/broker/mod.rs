@@ -119,7 +119,7 @@ impl Broker {
             linger_max,
             table: Table::default(),
             evicted: Evicted::default(),
-            batch: Batch::new(Arc::clone(&view.metrics.outbox_total), slow, view.accounts.clone()),
+            batch: Batch::new(Arc::clone(&view.metrics.outbox_total), slow, view.authors.clone()),
             view,
             own: Vec::new(),
             best_effort: Vec::new(),

@@ -16,7 +16,7 @@ use crate::engine::rooms::moderation::NewRoom;
 use crate::net::irc::capabilities::CapabilitySet;
 use crate::net::irc::conversation::Conversation;
 use crate::net::irc::welcome::TARGETS_MAX;
-use crate::wire::irc::{self, LINE_BYTES, Line, SERVER, clean};
+use crate::wire::irc::{self, LINE_BYTES, Line, clean};
 
 /// Channels of one JOIN or PART, at most; each is paid for.
 const CHANNELS_MAX: usize = 64;
@@ -138,28 +138,39 @@ fn tell_topic(this: &mut Conversation, room: &RoomName, asked: bool) {
 pub fn names(this: &mut Conversation, line: &Line) -> Option<End> {
     let Some(names) = line.param(0) else {
         let rooms: Vec<_> = this.connection.rooms().cloned().collect();
-        rooms.iter().for_each(|room| tell_names(this, room));
+        rooms.iter().for_each(|room| tell_members(this, room));
         this.client.numeric("366", "*", "End of /NAMES list");
         return None;
     };
+    let mut listed = Vec::new();
     for name in names.split(',').filter(|name| !name.is_empty()).take(TARGETS_MAX) {
         match this.room(name) {
-            Ok(room) if this.exists(&room) => tell_names(this, &room),
-            _ => this.client.numeric("366", &clean(name), "End of /NAMES list"),
+            Ok(room) if this.exists(&room) => {
+                tell_members(this, &room);
+                listed.push(irc::channel(&room));
+            }
+            _ => listed.push(clean(name)),
         }
     }
+    // One end for all of them, as modern.ircdocs.horse has it.
+    this.client.numeric("366", &listed.join(","), "End of /NAMES list");
     None
 }
 
 fn tell_names(this: &mut Conversation, room: &RoomName) {
+    tell_members(this, room);
+    this.client.numeric("366", &irc::channel(room), "End of /NAMES list");
+}
+
+fn tell_members(this: &mut Conversation, room: &RoomName) {
     let channel = irc::channel(room);
     let users = members(this, room);
     let symbol = if users.policy.is_private() { '@' } else { '=' };
-    let room_left = LINE_BYTES.saturating_sub(SERVER.len() + this.client.nick.len() + channel.len() + 16);
+    let room_left = LINE_BYTES.saturating_sub(this.client.server.len() + this.client.nick.len() + channel.len() + 16);
     let whole = this.client.capabilities.has(CapabilitySet::USERHOST_IN_NAMES);
     let mut line = String::new();
     for Presence { user, .. } in &users.members {
-        let name = if whole { irc::source(user) } else { irc::nick(user).into_owned() };
+        let name = if whole { irc::source(user, &this.engine().authors) } else { irc::nick(user).into_owned() };
         let prefix = users.prefix(this, user);
         if line.len() + name.len() + 2 > room_left {
             this.client.numeric("353", &format!("{symbol} {channel}"), line.trim_end());
@@ -170,7 +181,6 @@ fn tell_names(this: &mut Conversation, room: &RoomName) {
     if !line.is_empty() {
         this.client.numeric("353", &format!("{symbol} {channel}"), line.trim_end());
     }
-    this.client.numeric("366", &channel, "End of /NAMES list");
 }
 
 /// The members of a room, as far as the client may know them, and what they are there.
@@ -230,7 +240,8 @@ pub fn list(this: &mut Conversation, line: &Line) -> Option<End> {
     None
 }
 
-/// Whether a room is wanted: `>3` and `<3` are about its members, and of names and masks one has to fit.
+/// Whether a room is wanted: `>3` and `<3` are about its members, and of names and masks one has to fit, or with `!`
+/// not to fit.
 fn matches(summary: &RoomSummary, word: &str, wanted: &[&str]) -> bool {
     let number = |text: &str| text.parse::<usize>().ok();
     match (word.strip_prefix('>').and_then(number), word.strip_prefix('<').and_then(number)) {
@@ -239,7 +250,10 @@ fn matches(summary: &RoomSummary, word: &str, wanted: &[&str]) -> bool {
         _ => {
             let channel = irc::channel(&summary.room).to_lowercase();
             let names = wanted.iter().filter(|word| !word.starts_with(['<', '>']));
-            names.into_iter().any(|mask| fits(&mask.to_lowercase(), &channel))
+            names.into_iter().any(|mask| match mask.strip_prefix('!') {
+                Some(unwanted) => !fits(&unwanted.to_lowercase(), &channel),
+                None => fits(&mask.to_lowercase(), &channel),
+            })
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::chat::{Cost, End, Message, Refusal, RoomName, Span, Time};
 use crate::net::irc::capabilities::CapabilitySet;
 use crate::net::irc::client::append;
 use crate::net::irc::conversation::Conversation;
-use crate::wire::irc::{self, Line, PrintOptions, SERVER, clean, seq_of_message_id};
+use crate::wire::irc::{self, Line, PrintOptions, clean, seq_of_message_id};
 
 /// Messages of one answer, at most.
 pub const MESSAGES_MAX: usize = 100;
@@ -104,15 +104,15 @@ fn targets(this: &mut Conversation, line: &Line) {
     found.sort();
     let batch = this.client.capabilities.has(CapabilitySet::BATCH).then(|| this.client.next_batch());
     if let Some(batch) = &batch {
-        this.client.line(SERVER, &format!("BATCH +{batch} draft/chathistory-targets"), None);
+        this.client.own(&format!("BATCH +{batch} draft/chathistory-targets"), None);
         this.client.tag = format!("batch={batch}");
     }
     for (at, name) in found.iter().take(limit.min(MESSAGES_MAX)) {
-        this.client.line(SERVER, &format!("CHATHISTORY TARGETS {name} {at}"), None);
+        this.client.own(&format!("CHATHISTORY TARGETS {name} {at}"), None);
     }
     this.client.tag.clear();
     if let Some(batch) = &batch {
-        this.client.line(SERVER, &format!("BATCH -{batch}"), None);
+        this.client.own(&format!("BATCH -{batch}"), None);
     }
 }
 
@@ -198,20 +198,20 @@ pub fn newest(this: &Conversation, room: &RoomName) -> Result<Option<Arc<Message
 fn tell(this: &mut Conversation, (name, epoch): (&str, &str), messages: &[Arc<Message>]) {
     let batch = this.client.capabilities.has(CapabilitySet::BATCH).then(|| this.client.next_batch());
     if let Some(batch) = &batch {
-        this.client.line(SERVER, &format!("BATCH +{batch} chathistory {name}"), None);
+        this.client.own(&format!("BATCH +{batch} chathistory {name}"), None);
     }
     let tag = batch.as_ref().map(|batch| format!("batch={batch}")).unwrap_or_default();
-    let (traits, accounts) = (this.client.capabilities.traits(), this.engine().auth.account_index());
+    let (traits, authors) = (this.client.capabilities.traits(), this.engine().authors.clone());
     // What was deleted is not shown, and a reaction is no message to a client that asks for messages.
     let is_shown = |message: &&Arc<Message>| {
         !message.body.is_deleted() && !matches!(message.about, Some(crate::chat::About::Reaction(_)))
     };
     for message in messages.iter().filter(is_shown) {
         let out = &mut this.client.out;
-        let options = PrintOptions { traits, epoch, accounts: &accounts };
+        let options = PrintOptions { traits, epoch, authors: &authors };
         irc::message(message, &tag, options, |line| append(line, out));
     }
     if let Some(batch) = &batch {
-        this.client.line(SERVER, &format!("BATCH -{batch}"), None);
+        this.client.own(&format!("BATCH -{batch}"), None);
     }
 }

@@ -62,6 +62,9 @@ fn say_to(this: &mut Conversation, line: &Line, target: &str, text: &str) -> Opt
         return None;
     };
     let (room, name) = place(this, command, target)?;
+    if is_too_long(this, &format!("{command} {name}"), text) {
+        return None;
+    }
     if let MessagePlace::User(to, _) = &room {
         tell_away(this, to, command);
     }
@@ -99,6 +102,18 @@ fn say_to(this: &mut Conversation, line: &Line, target: &str, text: &str) -> Opt
             None
         }
     }
+}
+
+/// Whether a message would be too long for a line to others, who see it behind its source; the client is told. What is
+/// said on IRC is one line with one id.
+fn is_too_long(this: &mut Conversation, head: &str, text: &str) -> bool {
+    let source = irc::source(&this.who().user, &this.engine().authors);
+    let space = irc::text_bytes(&source, head);
+    let is_too_long = text.len() > space;
+    if is_too_long {
+        this.client.numeric("417", "", &*format!("This message has {} bytes, and {space} fit a line", text.len()));
+    }
+    is_too_long
 }
 
 /// What a message says, as the other doors show it: an ACTION begins with `/me `. `None`: another CTCP.

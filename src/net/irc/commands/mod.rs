@@ -13,6 +13,7 @@ mod server;
 mod users;
 mod who;
 
+pub use marks::MarkTimes;
 pub use users::real_name;
 
 use super::conversation::Conversation;
@@ -84,6 +85,7 @@ const ROWS: &[IrcCommand] = &[
     row("LINKS", 0, server::links),
     row("STATS", 0, server::stats),
     row("HELP", 0, server::help),
+    row("HELPOP", 0, server::help),
     row("USERS", 0, server::disabled),
     row("SUMMON", 0, server::disabled),
     row("USER", 0, server::registered),

@@ -3,6 +3,7 @@
 //! The list is the conversation's, and the directory tells; here are the subcommands, and the answers to them.
 
 use crate::chat::{End, UserName};
+use crate::net::irc::capabilities::CapabilitySet;
 use crate::net::irc::conversation::Conversation;
 use crate::net::irc::monitor::WATCHED_MAX;
 use crate::wire::irc::{self, LINE_BYTES, Line, clean};
@@ -34,10 +35,11 @@ pub fn monitor(this: &mut Conversation, line: &Line) -> Option<End> {
 
 fn add(this: &mut Conversation, users: Vec<UserName>) {
     let id = this.client.context("MONITOR", "").to_id();
+    let closely = this.client.capabilities.has(CapabilitySet::EXTENDED_MONITOR).then(|| this.who().user.clone());
     let (mut online, mut offline, mut rest) = (Vec::new(), Vec::new(), Vec::new());
     for user in users {
         let endpoint = this.connection.as_others_see().endpoint();
-        match this.monitor.add(user.clone(), endpoint, id.clone()) {
+        match this.monitor.add(user.clone(), (endpoint, closely.clone()), id.clone()) {
             Some(true) => online.push(user),
             Some(false) => offline.push(user),
             None => rest.push(irc::nick(&user).into_owned()),
@@ -52,7 +54,7 @@ fn add(this: &mut Conversation, users: Vec<UserName>) {
 
 fn tell_states(this: &mut Conversation, online: &[UserName], offline: &[UserName]) {
     let spelled = |user: &UserName| this.engine().directory.spelled_like(user).unwrap_or_else(|| user.clone());
-    let online: Vec<_> = online.iter().map(|user| irc::source(&spelled(user))).collect();
+    let online: Vec<_> = online.iter().map(|user| irc::source(&spelled(user), &this.engine().authors)).collect();
     let offline: Vec<_> = offline.iter().map(|user| irc::nick(user).into_owned()).collect();
     tell(this, "730", &online);
     tell(this, "731", &offline);
@@ -60,7 +62,7 @@ fn tell_states(this: &mut Conversation, online: &[UserName], offline: &[UserName
 
 /// Targets, in as many lines as it takes.
 fn tell(this: &mut Conversation, number: &str, targets: &[String]) {
-    let room = LINE_BYTES.saturating_sub(irc::SERVER.len() + this.client.nick.len() + 16);
+    let room = LINE_BYTES.saturating_sub(this.client.server.len() + this.client.nick.len() + 16);
     let mut line = String::new();
     for target in targets {
         if line.len() + target.len() + 1 > room {

@@ -3,18 +3,20 @@
 //! Answered by the door alone. What has no meaning here is answered with the numeric that says so, so that a client
 //! which asks is not left waiting.
 
+use std::sync::Arc;
+
 use super::channels::note;
 use crate::chat::End;
 use crate::net::irc::capabilities::{self, Offers};
 use crate::net::irc::conversation::Conversation;
 use crate::net::irc::welcome;
 use crate::wire::Encoding;
-use crate::wire::irc::{Line, SERVER, Traits, clean};
+use crate::wire::irc::{Line, Traits, clean};
 
 /// Answers when everything that the client has sent before is delivered.
 pub fn ping(this: &mut Conversation, line: &Line) -> Option<End> {
     match line.params.first() {
-        Some(token) => this.client.line(SERVER, &format!("PONG {SERVER}"), &**token),
+        Some(token) => this.client.pong(token),
         None => this.client.numeric("409", "", "No origin specified"),
     }
     None
@@ -56,7 +58,8 @@ pub fn version(this: &mut Conversation, line: &Line) -> Option<End> {
 pub fn time(this: &mut Conversation, line: &Line) -> Option<End> {
     if is_here(this, line) {
         let now = this.engine().clock.now().at.to_string();
-        this.client.numeric("391", SERVER, &*now);
+        let server = Arc::clone(&this.client.server);
+        this.client.numeric("391", &server, &*now);
     }
     None
 }
@@ -76,7 +79,8 @@ pub fn info(this: &mut Conversation, line: &Line) -> Option<End> {
 
 pub fn admin(this: &mut Conversation, line: &Line) -> Option<End> {
     if is_here(this, line) {
-        this.client.numeric("423", SERVER, "No administrative info available");
+        let server = Arc::clone(&this.client.server);
+        this.client.numeric("423", &server, "No administrative info available");
     }
     None
 }
@@ -84,7 +88,7 @@ pub fn admin(this: &mut Conversation, line: &Line) -> Option<End> {
 /// Whether the server that a line asks for, if it asks for one, is this one; otherwise the client is told.
 fn is_here(this: &mut Conversation, line: &Line) -> bool {
     let Some(server) = line.param(0) else { return true };
-    let is_here = super::channels::fits(&server.to_lowercase(), SERVER)
+    let is_here = super::channels::fits(&server.to_lowercase(), &this.client.server.to_lowercase())
         || this.user(server).is_ok_and(|user| this.is_online(&user));
     if !is_here {
         this.client.numeric("402", &clean(server), "No such server");
@@ -93,7 +97,8 @@ fn is_here(this: &mut Conversation, line: &Line) -> bool {
 }
 
 pub fn links(this: &mut Conversation, _: &Line) -> Option<End> {
-    this.client.numeric("364", &format!("{SERVER} {SERVER}"), "0 roomd");
+    let (server, info) = (Arc::clone(&this.client.server), welcome::network(&this.context));
+    this.client.numeric("364", &format!("{server} {server}"), &*format!("0 {info}"));
     this.client.numeric("365", "*", "End of LINKS list");
     None
 }

@@ -12,7 +12,8 @@ use crate::chat::{Command, DisplayName, End, Event, Presence, Slow, Status, User
 use crate::engine::users::directory::DepartedUser;
 use crate::net::irc::capabilities::CapabilitySet;
 use crate::net::irc::conversation::Conversation;
-use crate::wire::irc::{self, Line, SERVER, clean};
+use crate::net::irc::welcome;
+use crate::wire::irc::{self, Line, clean};
 
 /// Nicks of one ISON or USERHOST, at most.
 const NICKS_MAX: usize = 32;
@@ -45,13 +46,15 @@ pub fn nick(this: &mut Conversation, line: &Line) -> Option<End> {
         return None;
     }
     let rooms: Vec<_> = this.connection.rooms().cloned().collect();
-    let old = irc::source(&own);
+    let old = irc::source(&own, &this.engine().authors);
     let context = this.client.context("NICK", &clean(wanted));
     let end = this.request(Command::Nick { name: user }, &context);
     drop(reservation);
     rooms.iter().for_each(|room| this.unsettle(room));
     if this.who().user != own {
-        this.connection.as_others_see().set_real_name(this.client.real_name.clone());
+        let connection = this.connection.as_others_see();
+        connection.set_real_name(this.client.real_name.clone());
+        this.client.ident.iter().for_each(|ident| this.engine().directory.set_ident(connection, ident));
         let new = irc::nick(&this.who().user).into_owned();
         this.client.line(&old, "NICK", &*new);
         this.client.nick = new;
@@ -86,7 +89,8 @@ pub fn whois(this: &mut Conversation, line: &Line) -> Option<End> {
 fn tell_user(this: &mut Conversation, user: UserName) {
     let nick = irc::nick(&user).into_owned();
     let name = name_of(this, &user);
-    this.client.numeric("311", &format!("{nick} ~u {SERVER} *"), &*name);
+    let (server, ident) = (Arc::clone(&this.client.server), ident_of(this, &user));
+    this.client.numeric("311", &format!("{nick} {ident} {server} *"), &*name);
     let rooms: Vec<_> = this.connection.rooms().cloned().collect();
     let shared = rooms.iter().map(|room| (room, member(this, room, &user)));
     let shared = shared.filter(|(_, users)| !users.members.is_empty());
@@ -95,7 +99,8 @@ fn tell_user(this: &mut Conversation, user: UserName) {
     for some in shared.chunks(5) {
         this.client.numeric("319", &nick, &*some.join(" "));
     }
-    this.client.numeric("312", &format!("{nick} {SERVER}"), "roomd");
+    let info = welcome::network(&this.context);
+    this.client.numeric("312", &format!("{nick} {server}"), &*info);
     if this.engine().registered(&user) {
         this.client.numeric("330", &format!("{nick} {nick}"), "is logged in as");
     }
@@ -117,6 +122,11 @@ pub fn name_of(this: &Conversation, user: &UserName) -> String {
     name.map_or_else(|| irc::nick(user).into_owned(), |name| name.as_str().to_owned())
 }
 
+/// The ident of a user.
+pub fn ident_of(this: &Conversation, user: &UserName) -> String {
+    irc::ident(this.engine().authors.ident(user).as_deref())
+}
+
 /// Sets what the user is called: the display name of a registered user, which is stored; that of a guest is for IRC, as
 /// long as they are connected.
 pub fn setname(this: &mut Conversation, line: &Line) -> Option<End> {
@@ -134,7 +144,12 @@ pub fn setname(this: &mut Conversation, line: &Line) -> Option<End> {
         // No room tells it.
         let refused = this.engine().display_names(this.who(), DisplayNameRequest::Set(Some(name.clone()))).err();
         match refused {
-            None => this.own_line("SETNAME", name.as_str()),
+            None => {
+                this.own_line("SETNAME", name.as_str());
+                let event = Event::DisplayName { user: this.who().user.clone(), name: Some(name) };
+                let own = Arc::clone(this.connection.as_others_see());
+                this.engine().tell_close_watchers(this.who(), event, &own, std::iter::empty());
+            }
             Some(refusal) => this.client.refused(&refusal, "SETNAME", ""),
         }
         return None;
@@ -161,6 +176,8 @@ fn call_guest(this: &mut Conversation, name: DisplayName) {
             _ = endpoint.send(None, &event, Slow::Disconnect);
         }
     }
+    let event = Event::DisplayName { user: this.who().user.clone(), name: Some(name.clone()) };
+    this.engine().tell_close_watchers(this.who(), event, &own, this.connection.rooms());
     if this.client.capabilities.has(CapabilitySet::SETNAME) {
         this.own_line("SETNAME", name.as_str());
     }
@@ -174,11 +191,13 @@ pub fn whowas(this: &mut Conversation, line: &Line) -> Option<End> {
     };
     let count = line.param(1).and_then(|count| count.parse().ok()).filter(|count| *count > 0).unwrap_or(usize::MAX);
     let gone = irc::user(wanted).map(|user| this.engine().directory.departed(&user)).unwrap_or_default();
-    for DepartedUser { user, real_name } in gone.iter().take(count) {
+    let (server, info) = (Arc::clone(&this.client.server), welcome::network(&this.context));
+    for DepartedUser { user, real_name, ident } in gone.iter().take(count) {
         let nick = irc::nick(user);
         let name = real_name.as_ref().map_or(&*nick, DisplayName::as_str);
-        this.client.numeric("314", &format!("{nick} ~u {SERVER} *"), name);
-        this.client.numeric("312", &format!("{nick} {SERVER}"), "roomd");
+        let ident = irc::ident(ident.as_deref());
+        this.client.numeric("314", &format!("{nick} {ident} {server} *"), name);
+        this.client.numeric("312", &format!("{nick} {server}"), &*info);
     }
     if gone.is_empty() {
         this.client.numeric("406", &clean(wanted), "There was no such nickname");
@@ -198,8 +217,9 @@ pub fn userhost(this: &mut Conversation, line: &Line) -> Option<End> {
         .into_iter()
         .map(|user| {
             let nick = irc::nick(&user).into_owned();
+            let ident = ident_of(this, &user);
             let here = if presence(this, user).status == Status::Away { '-' } else { '+' };
-            format!("{nick}={here}~u@{SERVER}")
+            format!("{nick}={here}{ident}@{}", this.client.server)
         })
         .collect();
     this.client.numeric("302", "", &*there.join(" "));

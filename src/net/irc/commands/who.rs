@@ -3,10 +3,12 @@
 //! Members of a channel are told to who may know of it; by a mask with wildcards a client finds those who share a room.
 
 use super::channels::{ChannelUsers, fits, members};
-use super::users::{name_of, presence};
+use std::sync::Arc;
+
+use super::users::{ident_of, name_of, presence};
 use crate::chat::{End, Presence, RoomName, Status};
 use crate::net::irc::conversation::Conversation;
-use crate::wire::irc::{self, Line, SERVER, clean};
+use crate::wire::irc::{self, Line, clean};
 
 /// What a WHO asks for.
 struct Query {
@@ -18,6 +20,8 @@ struct Query {
 
 /// The fields of WHOX, in the order in which they are told.
 const FIELDS: &str = "tcuihsnfdlaor";
+/// The server to which a user is connected: it may be any of several that share a history, and is told to nobody.
+const SERVER: &str = "*";
 /// Digits of a token, at most.
 const TOKEN_DIGITS_MAX: usize = 3;
 
@@ -83,9 +87,10 @@ fn tell(this: &mut Conversation, query: &Query, place: Option<(&RoomName, &Chann
         Some((room, users)) => (irc::channel(room), users.prefix(this, &member.user)),
         None => ("*".to_owned(), ""),
     };
-    let name = name_of(this, &member.user);
+    let (name, ident) = (name_of(this, &member.user), ident_of(this, &member.user));
+    let host = Arc::clone(&this.client.server);
     let Some(fields) = &query.fields else {
-        let middle = format!("{channel} ~u {SERVER} {SERVER} {nick} {here}{prefix}");
+        let middle = format!("{channel} {ident} {host} {SERVER} {nick} {here}{prefix}");
         return this.client.numeric("352", &middle, &*format!("0 {name}"));
     };
     let account = if this.engine().registered(&member.user) { nick.clone() } else { "0".to_owned() };
@@ -95,10 +100,11 @@ fn tell(this: &mut Conversation, query: &Query, place: Option<(&RoomName, &Chann
             Some(match field {
                 't' => query.token.clone(),
                 'c' => channel.clone(),
-                'u' => "~u".to_owned(),
+                'u' => ident.clone(),
                 // Where users connect from is told to nobody.
                 'i' => "255.255.255.255".to_owned(),
-                'h' | 's' => SERVER.to_owned(),
+                'h' => host.to_string(),
+                's' => SERVER.to_owned(),
                 'n' => nick.clone(),
                 'f' => format!("{here}{prefix}"),
                 'd' | 'l' => "0".to_owned(),

@@ -9,6 +9,8 @@ mod command;
 mod honest;
 mod liar;
 mod lies;
+#[cfg(feature = "sqlite")]
+mod restart;
 #[cfg(feature = "tls")]
 mod tls;
 

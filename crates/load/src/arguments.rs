@@ -149,6 +149,12 @@ struct DisturbanceArguments {
     slow_return: Option<bool>,
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = parser::switch(),
+        help = switch_help("The server may drain and be started again meanwhile: a client that it tells goodbye\n\
+                comes back when it says, for what it missed, and sends again what was not\n\
+                acknowledged.", |plan| plan.restart))]
+    restart: Option<bool>,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = parser::switch(),
         help = switch_help("Publishers leave and join, are reset and read slowly like all other clients.",
             |plan| plan.publishers_too))]
     publishers_too: Option<bool>,
@@ -245,6 +251,7 @@ impl DisturbanceArguments {
         set(&mut plan.slow_bytes, self.slow_bytes);
         set_count(&mut plan.idle_sockets, self.idle_sockets);
         set(&mut plan.slow_return, self.slow_return);
+        set(&mut plan.restart, self.restart);
         set(&mut plan.publishers_too, self.publishers_too);
     }
 }

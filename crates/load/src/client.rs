@@ -74,8 +74,9 @@ impl Client {
         let mut body = std::mem::take(text);
         body.clear();
         write(&mut body);
-        let mut command = Vec::with_capacity(body.len() + 64);
-        session.protocol.publish(&session.room_name, number, &body, &mut command);
+        let mut command = Vec::with_capacity(body.len() + 96);
+        let run_id = state.plan.restart.then_some(state.run_id);
+        session.protocol.publish(&session.room_name, number, run_id, &body, &mut command);
         *text = body;
         if session.protocol.is_websocket() {
             frames::append_masked(&mut session.outgoing, frames::TEXT, &command, number.to_ne_bytes());

@@ -169,6 +169,12 @@ impl Clients {
         self.flush(number, state)
     }
 
+    /// Reads what had arrived before a connection broke: a write may fail before the server's goodbye was read.
+    pub fn read_rest(&mut self, number: usize, state: &mut RunState<'_>) {
+        let (now, bytes_max) = (Instant::now(), self.buffer.len());
+        while let Ok(1..) = self.all[number].read(&mut self.buffer, bytes_max, now, state) {}
+    }
+
     /// Reads so many bytes of a slow client.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ impl Generator<'_> {
             if self.state.metrics.bytes_in > last.0 {
                 last = (self.state.metrics.bytes_in, Instant::now());
             }
-            if last.1.elapsed() > timeout {
+            if last.1.elapsed() > timeout && !self.state.returns.is_waiting() {
                 return Ok(true);
             }
             if began.elapsed() > limit {
@@ -65,6 +65,7 @@ impl Generator<'_> {
         self.order_pending();
         self.reconcile(drained);
         (self.schedule, self.finished) = (Schedule::none(), true);
+        self.state.returns.give_up();
         for number in 0..self.clients.all.len() {
             let session = &mut self.clients.all[number].session;
             if matches!(session.stage, Stage::Disconnected | Stage::Connecting | Stage::Upgrading) {
@@ -92,6 +93,7 @@ impl Generator<'_> {
             let session = &mut client.session;
             refused[session.room].insert(session.number, session.refusals);
             let outside = matches!(session.stage, Stage::Connecting | Stage::Upgrading | Stage::Joining);
+            let outside = outside || session.returning;
             faults.kept_out += u64::from(outside && drained);
             if let Some(deliveries) = &session.deliveries {
                 let ending = if session.is_member { ending } else { MembershipEnd::Left };
@@ -124,7 +126,10 @@ impl Generator<'_> {
     }
 
     fn is_settled(&self) -> bool {
-        let RunState { rooms, .. } = &self.state;
+        let RunState { rooms, returns, .. } = &self.state;
+        if returns.is_waiting() {
+            return false;
+        }
         let clients = &self.clients.all;
         clients.iter().filter(|client| client.socket.is_some()).all(|client| {
             let session = &client.session;

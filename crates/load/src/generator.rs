@@ -25,6 +25,8 @@ const WAIT_MAX: Duration = Duration::from_millis(20);
 pub const SLOW_READS_PER_S: u32 = 10;
 /// Close codes that blame the server or the client (RFC 6455 §7.4, and roomd's above 4000).
 const FAILED: [u16; 6] = [1002, 1003, 1007, 1009, 1011, 4408];
+/// The close code of a server that shuts down.
+const CLOSING: u16 = 1001;
 /// The close code of a client whose outbox was full.
 const SLOW: u16 = 4450;
 /// The closed loop waits this long for the deliveries of a message.
@@ -82,10 +84,10 @@ impl<'a> Generator<'a> {
         self.state.began.elapsed()
     }
 
-    /// Whether every connection that was begun has ended.
+    /// Whether every connection that was begun has ended, and nobody comes back.
     #[must_use]
     pub fn all_disconnected(&self) -> bool {
-        self.state.metrics.begun > 0 && self.clients.connected() == 0
+        self.state.metrics.begun > 0 && self.clients.connected() == 0 && self.state.returns.next().is_none()
     }
 
     /// Does what is due, and then serves the sockets that are ready.
@@ -95,7 +97,8 @@ impl<'a> Generator<'a> {
     pub fn poll_once(&mut self) -> io::Result<()> {
         self.run_due();
         let Schedule { publish, churn, breaks, slow_reads, samples } = &self.schedule;
-        let next = [publish, churn, breaks, slow_reads, samples].into_iter().filter_map(FixedRate::next).min();
+        let next = [publish, churn, breaks, slow_reads, samples].into_iter().filter_map(FixedRate::next);
+        let next = next.chain(self.state.returns.next()).min();
         let timeout = next.map_or(WAIT_MAX, |next| next.saturating_sub(self.now()).min(WAIT_MAX));
         let mut ready = std::mem::take(&mut self.ready);
         self.clients.wait(timeout, &mut ready)?;
@@ -119,6 +122,9 @@ impl<'a> Generator<'a> {
         let now = self.now();
         while self.schedule.samples.take(now, Duration::MAX).is_some() {
             self.sample();
+        }
+        while let Some(number) = self.state.returns.take(now) {
+            self.connect(number);
         }
         let Some(publish_until) = self.publish_until else { return };
         while self.schedule.churn.take(now, publish_until).is_some() {
@@ -173,6 +179,27 @@ impl<'a> Generator<'a> {
             && session.protocol.is_json()
     }
 
+    /// Whether a client whose connection ended comes back to the server that is started again.
+    fn comes_back(&self, number: usize) -> bool {
+        let session = &self.clients.all[number].session;
+        let was_told = session.is_member && session.close_code == Some(CLOSING);
+        self.state.plan.restart && !self.finished && (was_told || session.returning)
+    }
+
+    fn schedule_return(&mut self, number: usize) {
+        let now = self.now();
+        let Self { state, clients, .. } = self;
+        let session = &mut clients.all[number].session;
+        session.prepare_reconnect(state);
+        if std::mem::replace(&mut session.returning, true) {
+            state.returns.failed(number, now);
+        } else {
+            *state.metrics.closes.entry(CLOSING).or_default() += 1;
+            state.returns.goodbye(number, now, session.retry_after.take());
+        }
+        clients.disconnect(number, false);
+    }
+
     /// Begins to connect a client.
     pub fn connect(&mut self, number: usize) {
         self.state.metrics.begun += 1;
@@ -209,11 +236,15 @@ impl<'a> Generator<'a> {
 
     /// Accounts for a connection that has ended, or replaces it.
     pub fn end_connection(&mut self, number: usize, error: &io::Error) {
+        self.clients.read_rest(number, &mut self.state);
         if self.reconnects(number) {
             *self.state.metrics.closes.entry(SLOW).or_default() += 1;
             self.clients.all[number].session.prepare_reconnect(&mut self.state);
             self.clients.disconnect(number, false);
             return self.connect(number);
+        }
+        if self.comes_back(number) {
+            return self.schedule_return(number);
         }
         let Self { state, clients, first_failure, .. } = self;
         let session = &mut clients.all[number].session;

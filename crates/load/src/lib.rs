@@ -34,6 +34,7 @@ mod publishing;
 mod ramp;
 mod receive_buffer;
 mod report;
+mod returns;
 mod run;
 mod run_state;
 mod schedule;

@@ -59,6 +59,8 @@ pub struct Plan {
     pub idle_sockets: usize,
     /// Whether a client that was closed because it is slow reconnects for what it missed.
     pub slow_return: bool,
+    /// Whether the server may drain and be started again meanwhile: clients that it tells goodbye come back when it says.
+    pub restart: bool,
     /// Whether publishers read slowly, leave and rejoin, and are reset too.
     pub publishers_too: bool,
     /// The most that a room without load may take to answer 99 of 100 queries; 0: no queries.
@@ -92,6 +94,7 @@ impl Default for Plan {
             slow_bytes: 1024,
             idle_sockets: 0,
             slow_return: false,
+            restart: false,
             publishers_too: false,
             probe: Duration::ZERO,
             baseline: Duration::ZERO,
@@ -139,6 +142,9 @@ impl Plan {
             return Err("--door lines needs clients that do not publish: a sender of lines does not receive them, \
                         and so no client would know their order"
                 .to_owned());
+        }
+        if self.restart && self.protocols != [Protocol::Json] {
+            return Err("--restart needs --door json: other clients cannot say what they have received".to_owned());
         }
         if (self.churn > 0 || self.breaks > 0) && self.churners().is_empty() {
             return Err("--churn and --breaks need clients that neither publish nor read slowly, \
@@ -253,6 +259,9 @@ mod tests {
         assert_eq!(of(|plan| plan.slow = 100), "--slow is 100 and only 99 clients do not publish");
         let lines = of(|plan| (plan.protocols, plan.publishers) = (vec![Protocol::Lines], 100));
         assert!(lines.starts_with("--door lines needs clients that do not publish"));
+        assert!(
+            of(|plan| (plan.restart, plan.protocols) = (true, vec![Protocol::Topic])).starts_with("--restart needs")
+        );
         assert!(of(|plan| (plan.churn, plan.publishers) = (1, 100)).starts_with("--churn and --breaks need"));
     }
 

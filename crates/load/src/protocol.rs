@@ -99,16 +99,29 @@ impl Protocol {
     }
 
     /// Appends the command that publishes `text`, which needs no escapes; `number` identifies it in
-    /// the acknowledgement, where there is one.
-    pub fn publish(self, room: &str, number: u32, text: &[u8], out: &mut Vec<u8>) {
-        let (before, after) = match self {
-            Self::Json => (format!(r#"{{"type":"message","id":{number},"room":"{room}","message":""#), r#""}"#),
-            Self::Topic => (format!(r#"{{"topic":"{room}","message":""#), r#""}"#),
-            Self::Text | Self::Lines => (String::new(), ""),
+    /// the acknowledgement, where there is one. With the number of its run it can be sent again, and is one message.
+    pub fn publish(self, room: &str, number: u32, run_id: Option<u16>, text: &[u8], out: &mut Vec<u8>) {
+        let (before, after) = match (self, run_id) {
+            (Self::Json, Some(run_id)) => (
+                format!(
+                    r#"{{"type":"message","id":{number},"mid":"{run_id:04x}-{number}","room":"{room}","message":""#
+                ),
+                r#""}"#,
+            ),
+            _ => self.around(room, number),
         };
         out.extend_from_slice(before.as_bytes());
         out.extend_from_slice(text);
         out.extend_from_slice(after.as_bytes());
+    }
+
+    /// What stands before and behind a text that is published.
+    fn around(self, room: &str, number: u32) -> (String, &'static str) {
+        match self {
+            Self::Json => (format!(r#"{{"type":"message","id":{number},"room":"{room}","message":""#), r#""}"#),
+            Self::Topic => (format!(r#"{{"topic":"{room}","message":""#), r#""}"#),
+            Self::Text | Self::Lines => (String::new(), ""),
+        }
     }
 
     fn room_field(self) -> &'static str {
@@ -129,8 +142,12 @@ mod tests {
     #[test]
     fn a_topic_is_published_to_in_the_bare_form() {
         let mut out = Vec::new();
-        Protocol::Topic.publish("test", 3, b"Message from client 17 ", &mut out);
+        Protocol::Topic.publish("test", 3, None, b"Message from client 17 ", &mut out);
         assert_eq!(out, br#"{"topic":"test","message":"Message from client 17 "}"#);
+        out.clear();
+        Protocol::Json.publish("r", 3, Some(0x2a), b"hi", &mut out);
+        let sent: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(sent, json!({"type": "message", "id": 3, "mid": "002a-3", "room": "r", "message": "hi"}));
     }
 
     #[test]

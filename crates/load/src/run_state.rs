@@ -9,6 +9,7 @@ use crate::deliveries::room::RoomDeliveries;
 use crate::faults::Faults;
 use crate::metrics::Metrics;
 use crate::plan::Plan;
+use crate::returns::Returns;
 
 /// See the module.
 pub struct RunState<'a> {
@@ -25,6 +26,8 @@ pub struct RunState<'a> {
     pub faults: Faults,
     pub allowed: AllowedLosses,
     pub metrics: Metrics,
+    /// Clients that come back after a goodbye.
+    pub returns: Returns,
 }
 
 impl<'a> RunState<'a> {
@@ -41,6 +44,7 @@ impl<'a> RunState<'a> {
             faults: Faults::default(),
             allowed: AllowedLosses::default(),
             metrics: Metrics::default(),
+            returns: Returns::default(),
         }
     }
 

@@ -33,6 +33,8 @@ pub enum ServerEvent<'a> {
     Refused { number: Option<u32>, code: Cow<'a, str> },
     /// The server ends a connection without close frames, for the reason that this code has elsewhere.
     Closing { code: u16 },
+    /// The server ends the connection, and says how long to wait before the next.
+    Goodbye { retry_after_ms: Option<u64> },
     /// So many messages do not come.
     Lagged { missed: u64 },
     /// Any other event.
@@ -53,6 +55,7 @@ struct Fields<'a> {
     recovered: Option<bool>,
     resume: Option<String>,
     missed: Option<u64>,
+    retry_after_ms: Option<u64>,
     rooms: Option<serde_json::Value>,
 }
 
@@ -116,6 +119,7 @@ fn event(text: &[u8]) -> Option<ServerEvent<'_>> {
         "left" => ServerEvent::Left,
         "sent" => ServerEvent::Sent { number, seq: fields.seq? },
         "error" => ServerEvent::Refused { number, code: Cow::Owned(fields.code?.as_str()?.to_owned()) },
+        "goodbye" => ServerEvent::Goodbye { retry_after_ms: fields.retry_after_ms },
         "lagged" => ServerEvent::Lagged { missed: fields.missed? },
         _ => ServerEvent::Other,
     })
@@ -204,7 +208,10 @@ mod tests {
                 ServerEvent::Refused { number: Some(3), code: "rate_limited".into() },
             ),
             (r#"{"type":"lagged","room":"r","missed":12}"#, ServerEvent::Lagged { missed: 12 }),
-            (r#"{"type":"goodbye","code":4450,"reason":"slow","reconnect":true}"#, ServerEvent::Other),
+            (
+                r#"{"type":"goodbye","code":1001,"reason":"closing","reconnect":true,"retry_after_ms":2500}"#,
+                ServerEvent::Goodbye { retry_after_ms: Some(2_500) },
+            ),
             (r#"{"type":"rooms","rooms":[{"room":"r","members":2}]}"#, ServerEvent::Other),
             (r#"{"type":"join","room":"r","user":"u","at":"x"}"#, ServerEvent::Other),
             (r#"{"type":"leave","room":"r","user":"u","at":"x"}"#, ServerEvent::Other),

@@ -106,6 +106,19 @@ impl RoomDeliveries {
         number
     }
 
+    /// The messages of a client of which it does not know whether they were accepted, from now on those of this connection
+    /// of it: it sends them again.
+    pub fn take_over_pending(&mut self, sender: u32, connection: u32) -> Vec<u32> {
+        let is_pending =
+            |message: &SentMessage| message.sender == sender && message.acknowledgement == Acknowledgement::Pending;
+        let pending = (0..).zip(&mut self.messages).filter(|(_, message)| is_pending(message));
+        let renewed = pending.map(|(number, message)| {
+            message.connection = connection;
+            number
+        });
+        renewed.collect()
+    }
+
     /// Whether this client published this number.
     #[must_use]
     pub fn is_sent_by(&self, number: u32, sender: u32) -> bool {

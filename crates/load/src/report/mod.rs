@@ -22,6 +22,7 @@ use crate::latency::Latency;
 use crate::metrics::Sample;
 use crate::probe::ProbeReport;
 use crate::process::UsageDelta;
+use crate::returns::ReturnReport;
 
 /// See the module.
 #[derive(Debug, Serialize)]
@@ -46,6 +47,8 @@ pub struct Report {
     pub latency: Latency,
     /// Clients that read slowly.
     pub slow: usize,
+    /// With `--restart`, if there was one.
+    pub returns: Option<ReturnReport>,
     pub faults: Faults,
     #[serde(rename = "excuses")]
     pub allowed_losses: AllowedLosses,
@@ -175,6 +178,7 @@ impl Report {
             },
             latency: Latency::of(&metrics.latency),
             slow: plan.slow,
+            returns: state.returns.report(),
             faults: state.faults,
             allowed_losses: state.allowed,
             errors: metrics.errors,

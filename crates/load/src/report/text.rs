@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 use crate::latency::Latency;
 use crate::plan::Plan;
 use crate::report::Report;
+use crate::returns::ReturnReport;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,6 +65,16 @@ pub fn rows(report: &Report) -> Vec<(&'static str, String)> {
         let text =
             format!("{} left and rejoined, {} broke and reconnected", connections.rejoined, connections.returned);
         rows.push(("reconnects", text));
+    }
+    if let Some(returns) = &report.returns {
+        let ReturnReport { goodbyes, back, back_after_s, in_vain, most_in_1_s, resent } = returns;
+        let text = format!(
+            "{} told goodbye, {} back after {back_after_s:.1} s; at most {most_in_1_s} attempts in a second, \
+             {in_vain} in vain; {resent} messages sent again",
+            grouped(*goodbyes as f64),
+            grouped(*back as f64)
+        );
+        rows.push(("restart", text));
     }
     let mut text = format!(
         "{} published in {:.1} s ({:.0} a second)",

@@ -3,7 +3,7 @@
 //! The other half of a [`Session`], on the generator's thread. Membership is counted here alone: by `joined` and
 //! `note_join` when it begins, and by `leave_room` when it ends.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::deliveries::member::MemberDeliveries;
 use crate::deliveries::reconciliation::MembershipEnd;
@@ -52,6 +52,7 @@ impl Session {
             }
             ServerEvent::Refused { number, code } => self.refused(number, &code, state),
             ServerEvent::Closing { code } if self.stage != Stage::Closing => self.close_code = Some(code),
+            ServerEvent::Goodbye { retry_after_ms } => self.retry_after = retry_after_ms.map(Duration::from_millis),
             ServerEvent::Lagged { missed } => {
                 if let Some(deliveries) = &mut self.deliveries {
                     deliveries.announce_missing(missed);
@@ -120,12 +121,28 @@ impl Session {
             state.metrics.arrived += 1;
             state.metrics.arrival.saturating_record(elapsed.saturating_sub(state.elapsed_ns(self.connect_began)));
             state.metrics.last_arrival = elapsed;
+        } else if std::mem::take(&mut self.returning) {
+            let resent = self.send_again(state);
+            state.returns.back(Duration::from_nanos(elapsed), resent);
         } else if self.reconnecting {
             state.metrics.returned += 1;
         } else {
             state.metrics.rejoined += 1;
         }
         (self.has_joined_before, self.reconnecting) = (true, false);
+    }
+
+    /// Sends what nobody has acknowledged once more, under the numbers that it had; how many messages.
+    fn send_again(&mut self, state: &mut RunState<'_>) -> u64 {
+        let numbers = state.rooms[self.room].take_over_pending(self.number, self.connection);
+        let (prefix, bytes) = (state.plan.prefix(self.number as usize), state.plan.text_bytes(self.number as usize));
+        for &number in &numbers {
+            let (mut text, mut command) = (Vec::new(), Vec::new());
+            MessageTag { run_id: state.run_id, sender: self.number, number }.write(&prefix, bytes, &mut text);
+            self.protocol.publish(&self.room_name, number, Some(state.run_id), &text, &mut command);
+            self.send_text(&String::from_utf8_lossy(&command));
+        }
+        numbers.len() as u64
     }
 
     fn left(&mut self, state: &mut RunState<'_>) {

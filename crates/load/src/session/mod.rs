@@ -6,7 +6,7 @@
 mod events;
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::deliveries::member::MemberDeliveries;
 use crate::frames;
@@ -64,6 +64,10 @@ pub struct Session {
     pub connection: u32,
     /// Its last connection broke while it was a member, and this one resumes it.
     pub reconnecting: bool,
+    /// It was told goodbye by a server that is to be started again, and is not a member since.
+    pub returning: bool,
+    /// How long it was told to wait before it comes back.
+    pub retry_after: Option<Duration>,
     /// It has been a member before.
     has_joined_before: bool,
     /// It is counted in its room's audience.
@@ -96,6 +100,8 @@ impl Session {
             connect_began: now,
             connection: 0,
             reconnecting: false,
+            returning: false,
+            retry_after: None,
             has_joined_before: false,
             in_audience: false,
             resume_token: None,

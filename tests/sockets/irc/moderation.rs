@@ -1,6 +1,8 @@
 //! Roles, bans, mutes, invitations: what rules over a room rules over its channel.
 
-use roomd::chat::UserName;
+use std::time::SystemTime;
+
+use roomd::chat::{Time, UserName};
 use serde_json::json;
 
 use crate::harness::{IrcClient, TestServer, WebSocketClient, issuer, until};
@@ -117,6 +119,10 @@ fn what_a_user_with_an_account_is_sent_back_has_its_tag() {
     // The name is given back after the room was left.
     let bob = UserName::parse("bob").unwrap();
     until("nobody is bob", || !server.engine().directory.is_used(&bob));
+    // Times have milliseconds: what was said in the one of the registration is the account's.
+    let now = || Time::from(SystemTime::now());
+    let said = now();
+    until("the clock has gone on", || now() > said);
     _ = issuer::claim(&server, "bob");
     let history = ann.ask("CHATHISTORY LATEST #ops * 10");
     let of = |part: &str| history.iter().find(|line| line.ends_with(part)).unwrap();

@@ -107,6 +107,37 @@ fn what_is_dropped_for_a_slow_reader_is_announced_to_the_last_message() {
 }
 
 #[test]
+fn a_slow_reader_has_the_newest_message_of_every_key_in_the_end() {
+    let slow = |settings: &mut Settings| {
+        // Three values at a time, and the notices.
+        (settings.limits.slow, settings.limits.outbox_bytes) = (Slow::Latest, 8 * FLOOD_BYTES);
+    };
+    let report = flooded(slow, |plan| plan.keys = 3);
+    assert!(report.kept && report.allowed_losses.dropped > 0, "{report}");
+    assert_eq!(report.allowed_losses.dropped + report.deliveries.delivered, report.deliveries.asked, "{report}");
+}
+
+#[test]
+fn who_rejoins_or_returns_has_the_newest_message_of_every_key() {
+    for (churn, breaks) in [(50, 0), (0, 50), (50, 50)] {
+        let report = loaded(|_| (), |plan| (plan.keys, plan.churn, plan.breaks) = (10, churn, breaks));
+        assert!(report.kept && report.connections.rejoined + report.connections.returned > 0, "{report}");
+    }
+}
+
+#[test]
+fn a_slow_reader_whose_values_are_dropped_is_stale() {
+    // What a server of another policy does.
+    let slow = |settings: &mut Settings| {
+        (settings.limits.slow, settings.limits.outbox_messages) = (Slow::Drop, 4);
+    };
+    // A key of its own for each message: the last that were dropped have no newer value.
+    let report = flooded(slow, |plan| plan.keys = 10_000);
+    assert_eq!(report.faults, Faults { stale: report.allowed_losses.dropped, ..Faults::default() }, "{report}");
+    assert!(report.faults.stale > 0, "{report}");
+}
+
+#[test]
 fn a_slow_reader_that_is_closed_is_no_fault_of_the_server() {
     let report = flooded(|settings| settings.limits.outbox_messages = 4, |_| ());
     assert!(report.kept, "{report}");

@@ -2,8 +2,9 @@
 //!
 //! It has one room, and a thread for each client, which ends with its connection. The room is behind one lock, so its
 //! lies do not depend on timing. It lies about the third message, to the second member. A client that resumes is sent
-//! what it missed.
+//! what it missed, and one that joins for the newest message of each key, that.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -44,6 +45,12 @@ pub enum Lie {
     Slow,
     /// As `Slow`, and sends nothing of what was missed, though it says that it will.
     Forget,
+    /// Sends who joins for the newest message of each key all but the last of them.
+    Stale,
+    /// Sends the newest message of each key twice to who joins for them.
+    Echo,
+    /// Sends who joins for the newest message of each key the last of them first.
+    Reverse,
 }
 
 /// See the module. It ends when it is dropped, after its clients.
@@ -59,7 +66,8 @@ impl Liar {
     pub fn start(lie: Lie) -> Self {
         let listener = Arc::new(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
         let address = listener.local_addr().unwrap();
-        let room = Room { lie, history: Vec::new(), members: Vec::new(), held: None, resumed: 0 };
+        let room =
+            Room { lie, history: Vec::new(), newest: BTreeMap::new(), members: Vec::new(), held: None, resumed: 0 };
         let room = Arc::new(Mutex::new(room));
         let (accepting, entered) = (Arc::clone(&listener), Arc::clone(&room));
         let thread = thread::spawn(move || {
@@ -92,6 +100,8 @@ struct Room {
     lie: Lie,
     /// All texts; the first has the number 1.
     history: Vec<String>,
+    /// By key, the number of the newest message.
+    newest: BTreeMap<String, u64>,
     members: Vec<TcpStream>,
     /// The third message, while the second member waits for it.
     held: Option<String>,
@@ -110,15 +120,40 @@ fn serve(stream: TcpStream, room: &Mutex<Room>) {
             "join" => {
                 let seq = room.history.len();
                 send(&stream, &json!({"type": "joined", "room": "load", "epoch": "e", "seq": seq, "recovered": true}));
+                if command["latest"] == true {
+                    room.send_latest(&stream);
+                }
                 room.members.push(stream.try_clone().unwrap());
             }
+            "leave" => {
+                room.members.retain(|member| member.peer_addr().ok() != stream.peer_addr().ok());
+                send(&stream, &json!({"type": "left", "room": "load"}));
+            }
             "resume" => room.resume(&stream, &command["rooms"]["load"]),
-            _ => room.publish(&stream, &command["id"], command["message"].as_str().unwrap()),
+            _ => {
+                if let Some(key) = command["key"].as_str() {
+                    let seq = room.history.len() as u64 + 1;
+                    room.newest.insert(key.to_owned(), seq);
+                }
+                room.publish(&stream, &command["id"], command["message"].as_str().unwrap());
+            }
         }
     }
 }
 
 impl Room {
+    fn send_latest(&self, client: &TcpStream) {
+        let mut seqs: Vec<_> = self.newest.values().copied().collect();
+        seqs.sort_unstable();
+        match self.lie {
+            Lie::Stale => drop(seqs.pop()),
+            Lie::Echo => seqs = seqs.iter().flat_map(|seq| [*seq; 2]).collect(),
+            Lie::Reverse => seqs.reverse(),
+            _ => {}
+        }
+        seqs.into_iter().for_each(|seq| deliver(client, seq, &self.history[seq as usize - 1]));
+    }
+
     fn resume(&mut self, client: &TcpStream, at: &Value) {
         assert_eq!(at["epoch"], "e");
         let had = usize::try_from(at["seq"].as_u64().unwrap()).unwrap();
@@ -168,7 +203,7 @@ impl Room {
 fn lie(lie: Lie, member: &TcpStream, text: &str) -> Option<String> {
     let lagged = || send(member, &json!({"type": "lagged", "room": "load", "missed": 1}));
     match lie {
-        Lie::None | Lie::Swallow | Lie::Silence => deliver(member, 3, text),
+        Lie::None | Lie::Swallow | Lie::Silence | Lie::Stale | Lie::Echo | Lie::Reverse => deliver(member, 3, text),
         Lie::Lose => {}
         Lie::Drop => lagged(),
         Lie::Cry => {

@@ -128,6 +128,50 @@ fn what_should_follow_a_resume_and_does_not_is_lost() {
     assert_eq!(report.faults, Faults { lost: report.faults.lost, ..Faults::default() }, "{report}");
 }
 
+/// Publishes a message of each of ten keys to members of which some leave, and rejoin for the newest of each key.
+fn rejoined(lie: Lie) -> Report {
+    let liar = Liar::start(lie);
+    let report = run(&Plan { server: liar.address.to_string(), keys: 10, churn: 50, ..plan() });
+    assert!(report.connections.rejoined > 0, "{report}");
+    report
+}
+
+#[test]
+fn a_member_that_has_the_newest_message_of_every_key_is_not_stale() {
+    let report = rejoined(Lie::None);
+    assert!(report.kept, "{report}");
+}
+
+#[test]
+fn a_value_that_gave_its_place_to_none_is_stale() {
+    let liar = Liar::start(Lie::Drop);
+    let report = run(&Plan { server: liar.address.to_string(), keys: 10, ..plan() });
+    assert_eq!(report.faults, Faults { stale: 1, ..Faults::default() }, "{report}");
+    assert_eq!(report.allowed_losses.dropped, 1, "{report}");
+}
+
+#[test]
+fn a_value_in_whose_place_a_newer_one_came_is_not_missed() {
+    let liar = Liar::start(Lie::Drop);
+    let report = run(&Plan { server: liar.address.to_string(), keys: 7, ..plan() });
+    assert!(report.kept && report.allowed_losses.dropped == 1, "{report}");
+}
+
+#[test]
+fn last_values_that_are_missing_or_come_twice_or_in_another_order_are_found() {
+    for lie in [Lie::Stale, Lie::Echo, Lie::Reverse] {
+        let report = rejoined(lie);
+        let Faults { stale, repeated, disordered, .. } = report.faults;
+        // How many there are depends on when the members rejoined.
+        let (count, expected) = match lie {
+            Lie::Stale => (stale, Faults { stale, ..Faults::default() }),
+            Lie::Echo => (repeated, Faults { repeated, ..Faults::default() }),
+            _ => (disordered, Faults { disordered, ..Faults::default() }),
+        };
+        assert!(count > 0 && report.faults == expected, "{lie:?}\n{report}");
+    }
+}
+
 #[test]
 fn publishers_that_break_are_no_fault_of_the_server() {
     let liar = Liar::start(Lie::None);

@@ -19,6 +19,7 @@ use crate::protocol::Protocol;
 /// More than one process can open.
 const CLIENTS_MAX: u32 = 1_000_000;
 const WINDOW_MAX: u32 = 10_000;
+const KEYS_MAX: u32 = 10_000;
 const PER_SECOND_MAX: u32 = 100_000;
 const SIZE_MIN: usize = TAG_BYTES;
 const SIZE_MAX: usize = 16 * MIB;
@@ -118,6 +119,12 @@ struct MessageArguments {
         help = bytes_help(&format!("A message's text. Sender and number take {SIZE_MIN} bytes of it."), "bytes", SIZE_MIN, SIZE_MAX,
             |plan| plan.size))]
     size: Option<usize>,
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "10",
+        allow_negative_numbers = true, value_parser = parser::count(0..=KEYS_MAX),
+        help = count_help("Messages have one of so many keys (10, if it is not said), and members join for the newest\n\
+                message of each, and have it in the end: for rooms whose slow members are served by\n\
+                --slow latest. 0: messages have no key.", "keys of each room", 0, KEYS_MAX, |plan| plan.keys))]
+    latest: Option<u32>,
 }
 
 #[derive(clap::Args)]
@@ -240,6 +247,7 @@ impl MessageArguments {
         set(&mut plan.rate, self.rate);
         set_count(&mut plan.window, self.window);
         set(&mut plan.size, self.size);
+        set_count(&mut plan.keys, self.latest);
     }
 }
 
@@ -374,6 +382,7 @@ mod tests {
             ("rate", "11"),
             ("window", "1"),
             ("size", "1KiB"),
+            ("latest", "7"),
             ("churn", "1"),
             ("breaks", "1"),
             ("slow", "1"),

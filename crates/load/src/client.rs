@@ -6,6 +6,7 @@ use std::io;
 use std::time::Instant;
 
 use crate::frames;
+use crate::protocol::OutgoingMessage;
 use crate::run_state::RunState;
 use crate::session::Session;
 use crate::socket::Socket;
@@ -75,8 +76,14 @@ impl Client {
         body.clear();
         write(&mut body);
         let mut command = Vec::with_capacity(body.len() + 96);
-        let run_id = state.plan.restart.then_some(state.run_id);
-        session.protocol.publish(&session.room_name, number, run_id, &body, &mut command);
+        let message = OutgoingMessage {
+            room: &session.room_name,
+            number,
+            run_id: state.plan.restart.then_some(state.run_id),
+            key: state.plan.key_of(number),
+            text: &body,
+        };
+        session.protocol.publish(&message, &mut command);
         *text = body;
         if session.protocol.is_websocket() {
             frames::append_masked(&mut session.outgoing, frames::TEXT, &command, number.to_ne_bytes());

@@ -23,6 +23,8 @@ pub struct Faults {
     pub unacknowledged: u64,
     /// Messages that were announced as missing, and are not.
     pub overannounced: u64,
+    /// Keys of which a member has, in the end, another than the newest message.
+    pub stale: u64,
     /// Connections that ended without a close frame.
     pub broken: u64,
     /// Connections that the server closed because it failed, or because it says that the client did: close codes
@@ -35,7 +37,7 @@ pub struct Faults {
 impl Faults {
     /// Each count with its name, in the order of the report.
     #[must_use]
-    pub fn list(&self) -> [(&'static str, u64); 11] {
+    pub fn list(&self) -> [(&'static str, u64); 12] {
         [
             ("lost", self.lost),
             ("repeated", self.repeated),
@@ -45,6 +47,7 @@ impl Faults {
             ("swallowed", self.swallowed),
             ("unacknowledged", self.unacknowledged),
             ("announced and not missing", self.overannounced),
+            ("stale", self.stale),
             ("connections broken", self.broken),
             ("connections failed", self.failed),
             ("clients kept out", self.kept_out),

@@ -39,6 +39,8 @@ pub struct Plan {
     pub window: usize,
     /// Bytes of a message's text.
     pub size: usize,
+    /// Keys of each room, which its messages have in turn, and for whose newest messages members join; 0: none.
+    pub keys: usize,
     /// Messages begin with `Message from client i`, and are as long as that needs.
     pub from_client: bool,
     /// The time from the first to the last connection.
@@ -84,6 +86,7 @@ impl Default for Plan {
             rate: 10,
             window: 0,
             size: 100,
+            keys: 0,
             from_client: false,
             ramp: Duration::ZERO,
             duration: Duration::from_secs(10),
@@ -145,6 +148,9 @@ impl Plan {
         }
         if self.restart && self.protocols != [Protocol::Json] {
             return Err("--restart needs --door json: other clients cannot say what they have received".to_owned());
+        }
+        if self.keys > 0 && self.protocols != [Protocol::Json] {
+            return Err("--latest needs --door json: no other can say a key".to_owned());
         }
         if (self.churn > 0 || self.breaks > 0) && self.churners().is_empty() {
             return Err("--churn and --breaks need clients that neither publish nor read slowly, \
@@ -209,6 +215,12 @@ impl Plan {
         format!("load-{user}")
     }
 
+    /// The key of a room's message.
+    #[must_use]
+    pub fn key_of(&self, number: u32) -> Option<usize> {
+        (number as usize).checked_rem(self.keys)
+    }
+
     /// What precedes the tag in a client's messages.
     #[must_use]
     pub fn prefix(&self, client: usize) -> String {
@@ -262,6 +274,8 @@ mod tests {
         assert!(
             of(|plan| (plan.restart, plan.protocols) = (true, vec![Protocol::Topic])).starts_with("--restart needs")
         );
+        let keys = of(|plan| (plan.protocols, plan.keys) = (vec![Protocol::Json, Protocol::Text], 3));
+        assert_eq!(keys, "--latest needs --door json: no other can say a key");
         assert!(of(|plan| (plan.churn, plan.publishers) = (1, 100)).starts_with("--churn and --breaks need"));
     }
 

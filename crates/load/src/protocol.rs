@@ -20,6 +20,18 @@ pub enum Protocol {
     Lines,
 }
 
+/// A message as it is published.
+#[derive(Clone, Copy, Debug)]
+pub struct OutgoingMessage<'a> {
+    pub room: &'a str,
+    pub number: u32,
+    /// The number of its run, with which it can be sent again and is one message; in [`Protocol::Json`] alone.
+    pub run_id: Option<u16>,
+    /// Its key, in [`Protocol::Json`] alone.
+    pub key: Option<usize>,
+    pub text: &'a [u8],
+}
+
 impl Protocol {
     /// In the order of the documentation.
     pub const ALL: [Self; 4] = [Self::Json, Self::Topic, Self::Text, Self::Lines];
@@ -68,18 +80,24 @@ impl Protocol {
         }
     }
 
-    /// The command that joins a room; `since` is the epoch and the last number that the client received.
+    /// The command that joins a room; `since` is the epoch and the last number that the client received. `latest`: the
+    /// client wants the newest message of each key first.
     #[must_use]
-    pub fn join(self, room: &str, since: Option<(&str, u64)>) -> String {
-        let kind = if self == Self::Topic { "subscribe" } else { "join" };
-        match (self, since) {
-            (Self::Text | Self::Lines, _) => format!("/join {room}"),
-            (_, None) => json!({"type": kind, self.room_field(): room, "history": 0}).to_string(),
-            (_, Some((epoch, seq))) => {
-                let since = json!({"epoch": epoch, "seq": seq});
-                json!({"type": kind, self.room_field(): room, "history": 0, "since": since}).to_string()
-            }
+    pub fn join(self, room: &str, since: Option<(&str, u64)>, latest: bool) -> String {
+        if !self.is_json() {
+            return format!("/join {room}");
         }
+        let kind = if self == Self::Topic { "subscribe" } else { "join" };
+        let mut command = json!({"type": kind, self.room_field(): room});
+        if latest {
+            command["latest"] = true.into();
+        } else {
+            command["history"] = 0.into();
+        }
+        if let Some((epoch, seq)) = since {
+            command["since"] = json!({"epoch": epoch, "seq": seq});
+        }
+        command.to_string()
     }
 
     /// The command that resumes a session after its connection broke.
@@ -99,29 +117,21 @@ impl Protocol {
     }
 
     /// Appends the command that publishes `text`, which needs no escapes; `number` identifies it in
-    /// the acknowledgement, where there is one. With the number of its run it can be sent again, and is one message.
-    pub fn publish(self, room: &str, number: u32, run_id: Option<u16>, text: &[u8], out: &mut Vec<u8>) {
-        let (before, after) = match (self, run_id) {
-            (Self::Json, Some(run_id)) => (
-                format!(
-                    r#"{{"type":"message","id":{number},"mid":"{run_id:04x}-{number}","room":"{room}","message":""#
-                ),
-                r#""}"#,
-            ),
-            _ => self.around(room, number),
+    /// the acknowledgement, where there is one.
+    pub fn publish(self, message: &OutgoingMessage<'_>, out: &mut Vec<u8>) {
+        let OutgoingMessage { room, number, run_id, key, text } = *message;
+        let (before, after) = match self {
+            Self::Json => {
+                let mid = run_id.map(|run_id| format!(r#""mid":"{run_id:04x}-{number}","#)).unwrap_or_default();
+                let key = key.map(|key| format!(r#""key":"{key}","#)).unwrap_or_default();
+                (format!(r#"{{"type":"message","id":{number},"room":"{room}",{mid}{key}"message":""#), r#""}"#)
+            }
+            Self::Topic => (format!(r#"{{"topic":"{room}","message":""#), r#""}"#),
+            Self::Text | Self::Lines => (String::new(), ""),
         };
         out.extend_from_slice(before.as_bytes());
         out.extend_from_slice(text);
         out.extend_from_slice(after.as_bytes());
-    }
-
-    /// What stands before and behind a text that is published.
-    fn around(self, room: &str, number: u32) -> (String, &'static str) {
-        match self {
-            Self::Json => (format!(r#"{{"type":"message","id":{number},"room":"{room}","message":""#), r#""}"#),
-            Self::Topic => (format!(r#"{{"topic":"{room}","message":""#), r#""}"#),
-            Self::Text | Self::Lines => (String::new(), ""),
-        }
     }
 
     fn room_field(self) -> &'static str {
@@ -142,18 +152,22 @@ mod tests {
     #[test]
     fn a_topic_is_published_to_in_the_bare_form() {
         let mut out = Vec::new();
-        Protocol::Topic.publish("test", 3, None, b"Message from client 17 ", &mut out);
-        assert_eq!(out, br#"{"topic":"test","message":"Message from client 17 "}"#);
+        let message = OutgoingMessage { room: "test", number: 3, run_id: None, key: None, text: b"hi" };
+        Protocol::Topic.publish(&message, &mut out);
+        assert_eq!(out, br#"{"topic":"test","message":"hi"}"#);
         out.clear();
-        Protocol::Json.publish("r", 3, Some(0x2a), b"hi", &mut out);
+        Protocol::Json.publish(&OutgoingMessage { run_id: Some(0x2a), key: Some(1), ..message }, &mut out);
         let sent: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(sent, json!({"type": "message", "id": 3, "mid": "002a-3", "room": "r", "message": "hi"}));
+        let all = json!({"type": "message", "id": 3, "mid": "002a-3", "key": "1", "room": "test", "message": "hi"});
+        assert_eq!(sent, all);
     }
 
     #[test]
     fn a_client_that_rejoins_says_what_it_has_received() {
-        let join: serde_json::Value = serde_json::from_str(&Protocol::Json.join("r", Some(("e1", 41)))).unwrap();
+        let join: serde_json::Value = serde_json::from_str(&Protocol::Json.join("r", Some(("e1", 41)), false)).unwrap();
         assert_eq!(join, json!({"type": "join", "room": "r", "history": 0, "since": {"epoch": "e1", "seq": 41}}));
+        let join: serde_json::Value = serde_json::from_str(&Protocol::Json.join("r", None, true)).unwrap();
+        assert_eq!(join, json!({"type": "join", "room": "r", "latest": true}));
         let resume: serde_json::Value = serde_json::from_str(&Protocol::resume("t", "r", ("e1", 41))).unwrap();
         assert_eq!(resume["rooms"], json!({"r": {"epoch": "e1", "seq": 41}}));
     }

@@ -38,7 +38,7 @@ impl<'a> RunState<'a> {
             plan,
             run_id,
             began: Instant::now(),
-            rooms: (0..plan.rooms).map(|_| RoomDeliveries::default()).collect(),
+            rooms: (0..plan.rooms).map(|_| RoomDeliveries::with_keys(plan.keys)).collect(),
             audience: vec![0; plan.rooms],
             free_slots: Vec::new(),
             faults: Faults::default(),

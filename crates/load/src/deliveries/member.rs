@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use crate::deliveries::last_values::LastValues;
 use crate::faults::Faults;
 
 /// See the module.
@@ -27,6 +28,11 @@ pub struct MemberDeliveries {
     pub epoch: Option<usize>,
     /// The next position; `None` until the first is known.
     pub next: Option<u32>,
+    /// What it was sent of earlier positions are the last values that it joined for.
+    pub joined_at: u32,
+    pub last_values: LastValues,
+    /// It must have the newest message of a key, if that has at least this position.
+    pub values_from: u32,
     /// It must receive each message with at least this number: those that were published since it is a member.
     pub expected_from: u32,
     /// Length of the order without numbers when it became a member.
@@ -41,6 +47,12 @@ impl MemberDeliveries {
     /// The accounting of a client that becomes a member.
     #[must_use]
     pub fn new(client: u32, receives_own: bool, awaited: bool) -> Self {
+        Self::with_keys(client, receives_own, awaited, 0)
+    }
+
+    /// The same; messages have so many keys, and it joins for the newest of each.
+    #[must_use]
+    pub fn with_keys(client: u32, receives_own: bool, awaited: bool, keys: usize) -> Self {
         Self {
             client,
             connection: 0,
@@ -50,6 +62,9 @@ impl MemberDeliveries {
             unordered: VecDeque::new(),
             epoch: None,
             next: None,
+            joined_at: 0,
+            last_values: LastValues::of_keys(keys),
+            values_from: 0,
             expected_from: u32::MAX,
             order_length_at_join: 0,
             missing: Vec::new(),
@@ -78,6 +93,13 @@ impl MemberDeliveries {
                 false
             }
         }
+    }
+
+    /// Records a message that was sent as the last value of its key: each key has one, in the order of their positions.
+    pub fn receive_last_value(&mut self, number: u32, position: u32, faults: &mut Faults) {
+        faults.repeated += u64::from(self.last_values.has(number));
+        faults.disordered += u64::from(self.last_values.is_past(position));
+        self.last_values.receive(number, position);
     }
 
     /// Records positions that did not arrive before a later one.

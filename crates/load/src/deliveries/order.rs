@@ -4,6 +4,8 @@
 //! numbers, to which the first member that receives a message appends it, if it received all before. All members must
 //! agree with it: that is what "one order" means.
 
+use crate::deliveries::last_values::LastValues;
+
 /// How far beyond the last known position a number may be; what is further cannot be true.
 const STRIDE_MAX: u64 = 1 << 22;
 /// How far before the first number others may begin, where no member was told the room's last number.
@@ -23,6 +25,7 @@ pub struct MessageOrder {
     base: u64,
     /// By position, the number of a message of this run.
     entries: Vec<u32>,
+    pub last_values: LastValues,
 }
 
 /// What became of placing a message at a position.
@@ -37,11 +40,11 @@ pub enum Placement {
 }
 
 impl MessageOrder {
-    /// An order that begins about where the server's numbers are now.
+    /// An order that begins about where the server's numbers are now; its messages have so many keys.
     #[must_use]
-    pub fn near(epoch: Option<String>, seq: u64) -> Self {
+    pub fn near(epoch: Option<String>, seq: u64, keys: usize) -> Self {
         let base = seq.saturating_sub(SLACK);
-        let mut order = Self { epoch, base, entries: Vec::new() };
+        let mut order = Self { epoch, base, entries: Vec::new(), last_values: LastValues::of_keys(keys) };
         order.entries.resize(usize::try_from(seq - base).unwrap_or(0), FOREIGN);
         order
     }
@@ -67,7 +70,8 @@ impl MessageOrder {
 
     /// Places a message (`None`: another program's) at a position.
     pub fn place(&mut self, position: u32, number: Option<u32>) -> Placement {
-        let (index, number) = (position as usize, number.unwrap_or(FOREIGN));
+        let (index, of_run) = (position as usize, number);
+        let number = number.unwrap_or(FOREIGN);
         if index >= self.entries.len() {
             self.entries.resize(index + 1, UNKNOWN);
         }
@@ -75,6 +79,9 @@ impl MessageOrder {
             entry if *entry == number => Placement::Same,
             entry if *entry == UNKNOWN || *entry == FOREIGN => {
                 *entry = number;
+                if let Some(number) = of_run {
+                    self.last_values.receive(number, position);
+                }
                 Placement::New
             }
             _ => Placement::Conflict,
@@ -106,7 +113,7 @@ mod tests {
 
     #[test]
     fn members_may_tell_it_in_any_order_but_not_differently() {
-        let mut order = MessageOrder::near(None, 0);
+        let mut order = MessageOrder::near(None, 0, 0);
         assert_eq!(order.after(0), Some(0));
         for (seq, number, entry) in
             [(2, 7, Placement::New), (1, 5, Placement::New), (2, 7, Placement::Same), (2, 5, Placement::Conflict)]
@@ -119,7 +126,7 @@ mod tests {
 
     #[test]
     fn it_begins_where_the_room_stands_and_believes_no_giant_number() {
-        let order = MessageOrder::near(None, 10_000_000);
+        let order = MessageOrder::near(None, 10_000_000, 0);
         assert_eq!(order.after(10_000_000), Some(order.len()));
         assert_eq!(order.seq(order.len()), 10_000_000);
         assert_eq!(order.after(1), None);

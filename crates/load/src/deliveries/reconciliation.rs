@@ -56,6 +56,7 @@ impl RoomDeliveries {
         match ending {
             MembershipEnd::Drained => {
                 faults.lost += tail - behind;
+                faults.stale += self.stale_values(member);
                 faults.overannounced += announced.saturating_sub(missing + tail);
             }
             MembershipEnd::InFlight => allowed.under_way += tail - behind,
@@ -64,11 +65,20 @@ impl RoomDeliveries {
         }
     }
 
+    /// Of how many keys a member has not the newest message.
+    fn stale_values(&self, member: &MemberDeliveries) -> u64 {
+        let newest = member.epoch.map(|epoch| &self.numbered[epoch].last_values);
+        newest.map_or(0, |newest| member.last_values.stale(newest, member.values_from))
+    }
+
     /// Whether this member has received all that it must by now.
     #[must_use]
     pub fn is_complete(&self, member: &MemberDeliveries) -> bool {
         let (missing, announced) = member.balance();
-        missing == announced && self.missing_at_end(member) == 0 && member.unordered.is_empty()
+        missing == announced
+            && self.missing_at_end(member) == 0
+            && member.unordered.is_empty()
+            && self.stale_values(member) == 0
     }
 
     /// Whether every message was delivered or refused, and acknowledged where the protocol does so.

@@ -24,6 +24,8 @@ pub struct RoomDeliveries {
     awaited: u32,
     /// Messages that the closed loop still waits for.
     in_flight: Vec<u32>,
+    /// Keys that its messages have; 0: none.
+    keys: usize,
 }
 
 /// A message that was published.
@@ -74,6 +76,12 @@ pub struct NewDelivery {
 }
 
 impl RoomDeliveries {
+    /// The accounting of a room whose messages have so many keys.
+    #[must_use]
+    pub fn with_keys(keys: usize) -> Self {
+        Self { keys, ..Self::default() }
+    }
+
     /// Messages published.
     #[must_use]
     pub fn published(&self) -> u32 {
@@ -152,10 +160,18 @@ impl RoomDeliveries {
         if member.epoch != Some(same) {
             member.epoch = Some(same);
             member.next = Some(next);
+            member.joined_at = next;
+            member.last_values.clear();
         } else if !recovered {
             let had = member.next.unwrap_or(next);
             allowed.too_old += u64::from(next.saturating_sub(had));
             member.next = Some(next.max(had));
+            member.joined_at = next.max(had);
+            member.last_values.clear();
+        }
+        if !recovered {
+            // The last values came if they could be had.
+            member.values_from = next;
         }
     }
 
@@ -164,6 +180,7 @@ impl RoomDeliveries {
         self.join(member);
         if !recovered {
             member.next = None;
+            member.values_from = member.epoch.map_or(0, |epoch| self.numbered[epoch].len());
         }
     }
 
@@ -238,6 +255,13 @@ impl RoomDeliveries {
         };
         if !self.place(epoch, position, number, faults) {
             return false;
+        }
+        if let Some(number) = number.filter(|_| member.last_values.has_keys()) {
+            if position < member.joined_at {
+                member.receive_last_value(number, position, faults);
+                return false;
+            }
+            member.last_values.receive(number, position);
         }
         member.receive(position, faults)
     }
@@ -342,7 +366,7 @@ impl RoomDeliveries {
         if let Some(MessageOrder { epoch: epoch @ None, .. }) = self.numbered.last_mut() {
             *epoch = Some(name.to_owned());
         } else {
-            self.numbered.push(MessageOrder::near(Some(name.to_owned()), seq));
+            self.numbered.push(MessageOrder::near(Some(name.to_owned()), seq, self.keys));
         }
         self.numbered.len() - 1
     }
@@ -350,7 +374,7 @@ impl RoomDeliveries {
     /// The order of the current epoch, for a member that is not told its name.
     fn current_epoch(&mut self, seq: u64) -> usize {
         if self.numbered.is_empty() {
-            self.numbered.push(MessageOrder::near(None, seq.saturating_sub(1)));
+            self.numbered.push(MessageOrder::near(None, seq.saturating_sub(1), self.keys));
         }
         self.numbered.len() - 1
     }

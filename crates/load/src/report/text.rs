@@ -22,6 +22,9 @@ impl fmt::Display for Plan {
             window => format!("{window} messages in flight{each}"),
         };
         write!(f, "{} publish{each}, {rate} of {} bytes", self.publishers, self.text_bytes(0))?;
+        if self.keys > 0 {
+            write!(f, " with {} keys", self.keys)?;
+        }
         for (count, words) in
             [(self.churn, "leave and rejoin a second"), (self.breaks, "connections are reset a second")]
         {

@@ -101,7 +101,7 @@ impl Session {
                 self.start_expecting(state.plan);
                 return self.note_join(now, state);
             }
-            (since, _) => self.protocol.join(&self.room_name, since),
+            (since, _) => self.join_command(since),
         };
         self.send_text(&command);
     }
@@ -155,7 +155,7 @@ impl Session {
         }
         self.start_expecting(state.plan);
         self.stage = Stage::Joining;
-        self.send_text(&self.protocol.join(&self.room_name, None));
+        self.send_text(&self.join_command(None));
     }
 
     fn refused(&mut self, number: Option<u32>, code: &str, state: &mut RunState<'_>) {
@@ -178,7 +178,7 @@ impl Session {
     fn rejoin(&mut self, state: &RunState<'_>) {
         let deliveries = self.deliveries.as_ref();
         let since = deliveries.and_then(|deliveries| state.rooms[self.room].position(deliveries));
-        self.send_text(&self.protocol.join(&self.room_name, since));
+        self.send_text(&self.join_command(since));
         self.reconnecting = false;
     }
 
@@ -224,7 +224,7 @@ impl Session {
     pub(super) fn start_expecting(&mut self, plan: &Plan) {
         if self.deliveries.is_none() {
             let awaited = !plan.is_slow(self.number as usize);
-            let mut deliveries = MemberDeliveries::new(self.number, self.protocol.echoes(), awaited);
+            let mut deliveries = MemberDeliveries::with_keys(self.number, self.protocol.echoes(), awaited, plan.keys);
             deliveries.defines_order |= !self.publishes;
             self.deliveries = Some(deliveries);
         }

@@ -76,6 +76,8 @@ pub struct Session {
     resume_token: Option<String>,
     /// Rooms that it is yet to join before its own.
     foreign_rooms: u32,
+    /// Whether it joins for the newest message of each key.
+    wants_latest: bool,
 }
 
 impl Session {
@@ -106,6 +108,7 @@ impl Session {
             in_audience: false,
             resume_token: None,
             foreign_rooms: 0,
+            wants_latest: plan.keys > 0,
         }
     }
 
@@ -118,7 +121,7 @@ impl Session {
             return;
         }
         // A line client enters the lobby with its first line, under the name that this line takes, and then its room.
-        let commands = [format!("/nick {}", self.user), self.protocol.join(&self.room_name, None)];
+        let commands = [format!("/nick {}", self.user), self.join_command(None)];
         commands.iter().for_each(|command| self.send_text(command));
         self.foreign_rooms = 1;
         self.stage = Stage::Joining;
@@ -186,6 +189,11 @@ impl Session {
             _ => return Err(invalid("a frame that roomd does not send")),
         }
         Ok(())
+    }
+
+    /// The command that joins its room; what it has received so far, if it has been a member before.
+    fn join_command(&self, since: Option<(&str, u64)>) -> String {
+        self.protocol.join(&self.room_name, since, self.wants_latest)
     }
 
     /// Asks to leave its room, to join it again.

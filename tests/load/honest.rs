@@ -138,6 +138,23 @@ fn a_slow_reader_whose_values_are_dropped_is_stale() {
 }
 
 #[test]
+fn each_message_of_a_group_is_done_by_one_member_whoever_leaves_or_breaks() {
+    for (churn, breaks, rooms) in [(0, 0, 2), (50, 0, 1), (0, 50, 1), (100, 100, 2)] {
+        let report = loaded(
+            |_| (),
+            |plan| {
+                (plan.group, plan.churn, plan.breaks, plan.rooms) = (true, churn, breaks, rooms);
+                (plan.clients, plan.publishers) = (6 * rooms, 2);
+            },
+        );
+        assert!(report.kept, "{churn} {breaks}\n{report}");
+        assert_eq!(churn + breaks > 0, report.connections.rejoined + report.connections.returned > 0, "{report}");
+        // Two publishers, and one of the group.
+        assert_eq!((report.deliveries.asked, report.deliveries.delivered), (30, 30), "{report}");
+    }
+}
+
+#[test]
 fn a_slow_reader_that_is_closed_is_no_fault_of_the_server() {
     let report = flooded(|settings| settings.limits.outbox_messages = 4, |_| ());
     assert!(report.kept, "{report}");

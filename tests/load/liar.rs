@@ -51,6 +51,16 @@ pub enum Lie {
     Echo,
     /// Sends who joins for the newest message of each key the last of them first.
     Reverse,
+    /// Gives two members of the group the third message.
+    Share,
+    /// Gives the third message again when it is done.
+    Again,
+    /// Gives no member of the group the third message.
+    Idle,
+    /// Gives what a member has left undone to another without saying so.
+    Unmarked,
+    /// Gives what a member has left undone to nobody.
+    Abandon,
 }
 
 /// See the module. It ends when it is dropped, after its clients.
@@ -66,8 +76,16 @@ impl Liar {
     pub fn start(lie: Lie) -> Self {
         let listener = Arc::new(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
         let address = listener.local_addr().unwrap();
-        let room =
-            Room { lie, history: Vec::new(), newest: BTreeMap::new(), members: Vec::new(), held: None, resumed: 0 };
+        let room = Room {
+            lie,
+            history: Vec::new(),
+            newest: BTreeMap::new(),
+            members: Vec::new(),
+            group: None,
+            tasks: Vec::new(),
+            held: None,
+            resumed: 0,
+        };
         let room = Arc::new(Mutex::new(room));
         let (accepting, entered) = (Arc::clone(&listener), Arc::clone(&room));
         let thread = thread::spawn(move || {
@@ -103,20 +121,40 @@ struct Room {
     /// By key, the number of the newest message.
     newest: BTreeMap<String, u64>,
     members: Vec<TcpStream>,
+    /// The members of the group; `None` before the first.
+    group: Option<Vec<TcpStream>>,
+    /// The messages of the group that are not done.
+    tasks: Vec<Task>,
     /// The third message, while the second member waits for it.
     held: Option<String>,
     resumed: u64,
 }
 
+/// A message of the group's.
+struct Task {
+    seq: u64,
+    /// Who has it.
+    holder: Option<SocketAddr>,
+    /// Whether somebody has had it.
+    given: bool,
+}
+
 /// One client, from its handshake to its end.
 fn serve(stream: TcpStream, room: &Mutex<Room>) {
     let Ok(mut socket) = tungstenite::accept(stream.try_clone().unwrap()) else { return };
+    let peer = stream.peer_addr().ok();
     send(&stream, &json!({"type": "welcome", "resume": "token"}));
     while let Ok(message) = socket.read() {
         let Message::Text(text) = message else { continue };
         let command: Value = serde_json::from_str(&text).unwrap();
         let mut room = room.lock().unwrap();
         match command["type"].as_str().unwrap() {
+            "join" if command["group"].is_string() => {
+                send(&stream, &json!({"type": "joined", "room": "load", "epoch": "e", "seq": room.history.len()}));
+                room.group.get_or_insert_default().push(stream.try_clone().unwrap());
+                room.assign();
+            }
+            "done" => room.done(&stream, &command),
             "join" => {
                 let seq = room.history.len();
                 send(&stream, &json!({"type": "joined", "room": "load", "epoch": "e", "seq": seq, "recovered": true}));
@@ -127,6 +165,7 @@ fn serve(stream: TcpStream, room: &Mutex<Room>) {
             }
             "leave" => {
                 room.members.retain(|member| member.peer_addr().ok() != stream.peer_addr().ok());
+                room.leave_group(peer);
                 send(&stream, &json!({"type": "left", "room": "load"}));
             }
             "resume" => room.resume(&stream, &command["rooms"]["load"]),
@@ -139,9 +178,42 @@ fn serve(stream: TcpStream, room: &Mutex<Room>) {
             }
         }
     }
+    room.lock().unwrap().leave_group(peer);
 }
 
 impl Room {
+    /// Gives each message that nobody has to the member of the group that has fewest.
+    fn assign(&mut self) {
+        let Self { group: Some(group), tasks, .. } = self else { return };
+        for index in (0..tasks.len()).filter(|index| tasks[*index].holder.is_none()).collect::<Vec<_>>() {
+            let load = |member: &TcpStream| tasks.iter().filter(|task| task.holder == member.peer_addr().ok()).count();
+            let Some(member) = group.iter().min_by_key(|member| load(member)) else { return };
+            let Task { seq, given, .. } = tasks[index];
+            give(member, seq, &self.history[seq as usize - 1], given && self.lie != Lie::Unmarked);
+            tasks[index] = Task { seq, holder: member.peer_addr().ok(), given: true };
+        }
+    }
+
+    fn done(&mut self, client: &TcpStream, command: &Value) {
+        let seq = command["seq"].as_u64().unwrap();
+        self.tasks.retain(|task| task.seq != seq);
+        send(client, &json!({"type": "ok", "id": command["id"]}));
+        if (seq, self.lie) == (3, Lie::Again) {
+            self.lie = Lie::None;
+            give(client, seq, &self.history[2], true);
+        }
+    }
+
+    fn leave_group(&mut self, member: Option<SocketAddr>) {
+        let Some(group) = self.group.as_mut().filter(|_| member.is_some()) else { return };
+        group.retain(|other| other.peer_addr().ok() != member);
+        if self.lie == Lie::Abandon {
+            self.tasks.retain(|task| task.holder != member);
+        }
+        self.tasks.iter_mut().filter(|task| task.holder == member).for_each(|task| task.holder = None);
+        self.assign();
+    }
+
     fn send_latest(&self, client: &TcpStream) {
         let mut seqs: Vec<_> = self.newest.values().copied().collect();
         seqs.sort_unstable();
@@ -177,6 +249,13 @@ impl Room {
         if seq != 3 || self.lie != Lie::Silence {
             send(sender, &json!({"type": "sent", "id": id, "room": "load", "seq": seq}));
         }
+        if self.group.is_some() && (seq, self.lie) != (3, Lie::Idle) {
+            self.tasks.push(Task { seq, holder: None, given: false });
+            self.assign();
+        }
+        if (seq, self.lie) == (3, Lie::Share) {
+            self.group.iter().flatten().for_each(|member| give(member, seq, text, false));
+        }
         for (number, member) in self.members.iter().enumerate() {
             match (number, seq) {
                 (1, 3) => self.held = lie(self.lie, member, text),
@@ -203,7 +282,6 @@ impl Room {
 fn lie(lie: Lie, member: &TcpStream, text: &str) -> Option<String> {
     let lagged = || send(member, &json!({"type": "lagged", "room": "load", "missed": 1}));
     match lie {
-        Lie::None | Lie::Swallow | Lie::Silence | Lie::Stale | Lie::Echo | Lie::Reverse => deliver(member, 3, text),
         Lie::Lose => {}
         Lie::Drop => lagged(),
         Lie::Cry => {
@@ -217,8 +295,19 @@ fn lie(lie: Lie, member: &TcpStream, text: &str) -> Option<String> {
         Lie::Break => _ = member.shutdown(Shutdown::Both),
         Lie::Fail => write(member, &frame::close(1011, "failed")),
         Lie::Slow | Lie::Forget => write(member, &frame::close(4450, "too slow")),
+        _ => deliver(member, 3, text),
     }
     None
+}
+
+/// Gives a message to a member of the group.
+fn give(member: &TcpStream, seq: u64, text: &str, redelivered: bool) {
+    let mut event =
+        json!({"type": "message", "room": "load", "user": "u", "message": text, "seq": seq, "group": "load"});
+    if redelivered {
+        event["redelivered"] = true.into();
+    }
+    send(member, &event);
 }
 
 fn deliver(member: &TcpStream, seq: u64, text: &str) {

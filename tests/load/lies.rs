@@ -172,6 +172,49 @@ fn last_values_that_are_missing_or_come_twice_or_in_another_order_are_found() {
     }
 }
 
+/// Publishes ten messages to a group of three, of whom some leave.
+fn shared(lie: Lie, churn: u32) -> Report {
+    let liar = Liar::start(lie);
+    let report = run(&Plan { server: liar.address.to_string(), group: true, clients: 4, churn, ..plan() });
+    assert!(churn == 0 || report.connections.rejoined > 0, "{report}");
+    report
+}
+
+#[test]
+fn a_group_whose_messages_are_done_once_each_is_found_honest() {
+    for churn in [0, 50] {
+        let report = shared(Lie::None, churn);
+        assert!(report.kept, "{report}");
+        // The publisher is in no group: it hears all of it.
+        assert_eq!((report.deliveries.asked, report.deliveries.delivered), (20, 20), "{report}");
+    }
+}
+
+#[test]
+fn a_message_that_two_of_a_group_have_or_that_comes_again_when_it_is_done_is_found() {
+    let report = shared(Lie::Again, 0);
+    assert_eq!(report.faults, Faults { shared: 1, ..Faults::default() }, "{report}");
+    let report = shared(Lie::Share, 0);
+    // All three are given it, one of them twice.
+    assert_eq!(report.faults, Faults { shared: 3, ..Faults::default() }, "{report}");
+}
+
+#[test]
+fn a_message_that_no_member_of_a_group_is_given_is_not_done() {
+    let report = shared(Lie::Idle, 0);
+    assert_eq!(report.faults, Faults { undone: 1, ..Faults::default() }, "{report}");
+}
+
+#[test]
+fn what_a_member_leaves_undone_is_given_to_another_and_says_so() {
+    let report = shared(Lie::Unmarked, 50);
+    let Faults { unmarked, .. } = report.faults;
+    assert!(unmarked > 0 && report.faults == Faults { unmarked, ..Faults::default() }, "{report}");
+    let report = shared(Lie::Abandon, 50);
+    let Faults { undone, .. } = report.faults;
+    assert!(undone > 0 && report.faults == Faults { undone, ..Faults::default() }, "{report}");
+}
+
 #[test]
 fn publishers_that_break_are_no_fault_of_the_server() {
     let liar = Liar::start(Lie::None);

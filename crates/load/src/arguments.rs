@@ -125,6 +125,12 @@ struct MessageArguments {
                 message of each, and have it in the end: for rooms whose slow members are served by\n\
                 --slow latest. 0: messages have no key.", "keys of each room", 0, KEYS_MAX, |plan| plan.keys))]
     latest: Option<u32>,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = parser::switch(),
+        help = switch_help("The members of each room that do not publish are a group: each message goes to\n\
+                one of them, who says that it is done, and to another if that one is gone before.",
+            |plan| plan.group))]
+    group: Option<bool>,
 }
 
 #[derive(clap::Args)]
@@ -248,6 +254,7 @@ impl MessageArguments {
         set_count(&mut plan.window, self.window);
         set(&mut plan.size, self.size);
         set_count(&mut plan.keys, self.latest);
+        set(&mut plan.group, self.group);
     }
 }
 
@@ -383,6 +390,7 @@ mod tests {
             ("window", "1"),
             ("size", "1KiB"),
             ("latest", "7"),
+            ("group", "true"),
             ("churn", "1"),
             ("breaks", "1"),
             ("slow", "1"),

@@ -6,7 +6,6 @@ use std::io;
 use std::time::Instant;
 
 use crate::frames;
-use crate::protocol::OutgoingMessage;
 use crate::run_state::RunState;
 use crate::session::Session;
 use crate::socket::Socket;
@@ -75,15 +74,7 @@ impl Client {
         let mut body = std::mem::take(text);
         body.clear();
         write(&mut body);
-        let mut command = Vec::with_capacity(body.len() + 96);
-        let message = OutgoingMessage {
-            room: &session.room_name,
-            number,
-            run_id: state.plan.restart.then_some(state.run_id),
-            key: state.plan.key_of(number),
-            text: &body,
-        };
-        session.protocol.publish(&message, &mut command);
+        let mut command = session.publish_command(number, &body, state);
         *text = body;
         if session.protocol.is_websocket() {
             frames::append_masked(&mut session.outgoing, frames::TEXT, &command, number.to_ne_bytes());

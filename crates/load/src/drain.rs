@@ -28,6 +28,7 @@ impl Generator<'_> {
     /// # Errors
     /// What the kernel says of the epoll.
     pub fn drain(&mut self, progress: &mut ProgressReporter<'_>) -> io::Result<bool> {
+        self.do_work();
         let limit = self.state.plan.drain;
         let timeout = DRAIN_QUIET.min(limit / 2);
         let began = Instant::now();
@@ -55,6 +56,20 @@ impl Generator<'_> {
             progress.update(Phase::Draining, self);
         }
         Ok(false)
+    }
+
+    /// Has the members of groups do what they have, and from now on what they are given.
+    fn do_work(&mut self) {
+        self.state.is_draining = true;
+        for number in 0..self.clients.all.len() {
+            let session = &mut self.clients.all[number].session;
+            if session.stage == Stage::Joined {
+                session.do_work(false);
+                if let Err(error) = self.clients.flush(number, &mut self.state) {
+                    self.end_connection(number, &error);
+                }
+            }
+        }
     }
 
     /// Reconciles the deliveries, and then closes all connections.

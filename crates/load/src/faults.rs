@@ -25,6 +25,12 @@ pub struct Faults {
     pub overannounced: u64,
     /// Keys of which a member has, in the end, another than the newest message.
     pub stale: u64,
+    /// Messages that a member of a group was given while another had them, or after they were done.
+    pub shared: u64,
+    /// Messages that a group gave again without saying so.
+    pub unmarked: u64,
+    /// Messages that a group had members for, and that none could do.
+    pub undone: u64,
     /// Connections that ended without a close frame.
     pub broken: u64,
     /// Connections that the server closed because it failed, or because it says that the client did: close codes
@@ -37,7 +43,7 @@ pub struct Faults {
 impl Faults {
     /// Each count with its name, in the order of the report.
     #[must_use]
-    pub fn list(&self) -> [(&'static str, u64); 12] {
+    pub fn list(&self) -> [(&'static str, u64); 15] {
         [
             ("lost", self.lost),
             ("repeated", self.repeated),
@@ -48,6 +54,9 @@ impl Faults {
             ("unacknowledged", self.unacknowledged),
             ("announced and not missing", self.overannounced),
             ("stale", self.stale),
+            ("given to two of a group", self.shared),
+            ("given again and not marked", self.unmarked),
+            ("not done", self.undone),
             ("connections broken", self.broken),
             ("connections failed", self.failed),
             ("clients kept out", self.kept_out),

@@ -154,7 +154,7 @@ impl<'a> Generator<'a> {
 
     fn churn_one(&mut self) {
         let Some(number) = self.next_churner() else { return };
-        self.clients.all[number].session.leave();
+        self.clients.all[number].session.leave(&mut self.state);
         if let Err(error) = self.clients.flush(number, &mut self.state) {
             self.end_connection(number, &error);
         }

@@ -41,6 +41,8 @@ pub struct Plan {
     pub size: usize,
     /// Keys of each room, which its messages have in turn, and for whose newest messages members join; 0: none.
     pub keys: usize,
+    /// Whether the members of each room that do not publish are a group, of which each message goes to one.
+    pub group: bool,
     /// Messages begin with `Message from client i`, and are as long as that needs.
     pub from_client: bool,
     /// The time from the first to the last connection.
@@ -87,6 +89,7 @@ impl Default for Plan {
             window: 0,
             size: 100,
             keys: 0,
+            group: false,
             from_client: false,
             ramp: Duration::ZERO,
             duration: Duration::from_secs(10),
@@ -152,6 +155,17 @@ impl Plan {
         if self.keys > 0 && self.protocols != [Protocol::Json] {
             return Err("--latest needs --door json: no other can say a key".to_owned());
         }
+        if self.group && self.protocols != [Protocol::Json] {
+            return Err("--group needs --door json: of the others none says which message it has done".to_owned());
+        }
+        if self.group && self.restart {
+            return Err(
+                "--group and --restart exclude each other: what waits for a group ends with the server".to_owned()
+            );
+        }
+        if self.group && (self.slow > 0 || self.publishers == least) {
+            return Err("--group needs clients that do not publish, and none that read slowly".to_owned());
+        }
         if (self.churn > 0 || self.breaks > 0) && self.churners().is_empty() {
             return Err("--churn and --breaks need clients that neither publish nor read slowly, \
                         or --publishers-too"
@@ -183,6 +197,12 @@ impl Plan {
     #[must_use]
     pub fn publishes(&self, client: usize) -> bool {
         client / self.rooms < self.publishers
+    }
+
+    /// Whether a client is in its room's group.
+    #[must_use]
+    pub fn is_in_group(&self, client: usize) -> bool {
+        self.group && !self.publishes(client)
     }
 
     /// Whether a client reads slowly.
@@ -275,6 +295,14 @@ mod tests {
             of(|plan| (plan.restart, plan.protocols) = (true, vec![Protocol::Topic])).starts_with("--restart needs")
         );
         let keys = of(|plan| (plan.protocols, plan.keys) = (vec![Protocol::Json, Protocol::Text], 3));
+        let group = of(|plan| (plan.protocols, plan.group) = (vec![Protocol::Topic], true));
+        assert!(group.starts_with("--group needs --door json"));
+        assert!(of(|plan| (plan.group, plan.restart) = (true, true)).starts_with("--group and --restart exclude"));
+        for change in [|plan: &mut Plan| plan.slow = 1, |plan: &mut Plan| plan.publishers = 100] {
+            let mut plan = Plan { group: true, ..Plan::default() };
+            change(&mut plan);
+            assert!(plan.check().unwrap_err().starts_with("--group needs clients that do not publish"));
+        }
         assert_eq!(keys, "--latest needs --door json: no other can say a key");
         assert!(of(|plan| (plan.churn, plan.publishers) = (1, 100)).starts_with("--churn and --breaks need"));
     }

@@ -7,6 +7,13 @@ use std::fmt;
 
 use serde_json::json;
 
+/// What the group of each room is called.
+const GROUP: &str = "load";
+/// Messages that a member of a group may have: one that it keeps, and one on its way.
+const PREFETCH: u32 = 4;
+/// A message stays a member's for as long as a load may take.
+const VISIBILITY_S: u32 = 43_200;
+
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -98,6 +105,20 @@ impl Protocol {
             command["since"] = json!({"epoch": epoch, "seq": seq});
         }
         command.to_string()
+    }
+
+    /// The command that joins the group of a room.
+    #[must_use]
+    pub fn join_group(room: &str) -> String {
+        let (prefetch, visibility) = (PREFETCH, VISIBILITY_S);
+        json!({"type": "join", "room": room, "group": GROUP, "prefetch": prefetch, "visibility_s": visibility})
+            .to_string()
+    }
+
+    /// The command that says that a message of the group is done; its `number` identifies it in the answer.
+    #[must_use]
+    pub fn done(room: &str, number: u32, seq: u64) -> String {
+        json!({"type": "done", "id": number, "room": room, "seq": seq}).to_string()
     }
 
     /// The command that resumes a session after its connection broke.

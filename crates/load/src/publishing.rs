@@ -110,7 +110,8 @@ impl Generator<'_> {
         let room = client.session.room;
         let others = usize::from(!client.session.protocol.echoes());
         state.metrics.due += 1;
-        state.metrics.asked += state.audience[room].saturating_sub(others) as u64;
+        let of_group = u64::from(state.rooms[room].group.is_some());
+        state.metrics.asked += state.audience[room].saturating_sub(others) as u64 + of_group;
         let Some(deliveries) = client.session.deliveries.as_ref().filter(|_| client.can_publish()) else {
             state.metrics.withheld += 1;
             return;

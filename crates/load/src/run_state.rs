@@ -23,6 +23,8 @@ pub struct RunState<'a> {
     pub audience: Vec<usize>,
     /// Rooms in which the closed loop may publish, once for each entry.
     pub free_slots: Vec<usize>,
+    /// Whether no more is published: then a member of a group does at once what it is given.
+    pub is_draining: bool,
     pub faults: Faults,
     pub allowed: AllowedLosses,
     pub metrics: Metrics,
@@ -38,9 +40,10 @@ impl<'a> RunState<'a> {
             plan,
             run_id,
             began: Instant::now(),
-            rooms: (0..plan.rooms).map(|_| RoomDeliveries::with_keys(plan.keys)).collect(),
+            rooms: (0..plan.rooms).map(|_| RoomDeliveries::new(plan.keys, plan.group)).collect(),
             audience: vec![0; plan.rooms],
             free_slots: Vec::new(),
+            is_draining: false,
             faults: Faults::default(),
             allowed: AllowedLosses::default(),
             metrics: Metrics::default(),

@@ -14,6 +14,10 @@ use serde::Deserialize;
 pub enum ServerEvent<'a> {
     /// A message, with the server's number in the JSON dialect.
     Message { text: Cow<'a, str>, seq: Option<u64> },
+    /// A message that is this member's, of its group.
+    Given { text: Cow<'a, str>, seq: u64, redelivered: bool, missed: u64 },
+    /// The request with this number was carried out.
+    Done { number: u32 },
     /// The first event of the JSON dialect.
     Welcome { resume: Option<String> },
     /// The client is a member; `seq` is the room's last number.
@@ -57,6 +61,9 @@ struct Fields<'a> {
     missed: Option<u64>,
     retry_after_ms: Option<u64>,
     rooms: Option<serde_json::Value>,
+    #[serde(borrow)]
+    group: Option<Cow<'a, str>>,
+    redelivered: Option<bool>,
 }
 
 /// A room in `resumed`.
@@ -102,10 +109,22 @@ fn after_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     (!text.contains(&b'\\')).then_some((text, &rest[1..]))
 }
 
+/// Parses a frame that a member of a group is sent.
+pub fn parse_json_of_group(text: &[u8]) -> Option<ServerEvent<'_>> {
+    event(text)
+}
+
 fn event(text: &[u8]) -> Option<ServerEvent<'_>> {
     let fields: Fields<'_> = serde_json::from_slice(text).ok()?;
     let number = fields.id.and_then(|id| u32::try_from(id.as_u64()?).ok());
     Some(match &*fields.kind {
+        "message" if fields.group.is_some() => ServerEvent::Given {
+            text: fields.message?,
+            seq: fields.seq?,
+            redelivered: fields.redelivered.unwrap_or(false),
+            missed: fields.missed.unwrap_or(0),
+        },
+        "ok" => number.map_or(ServerEvent::Other, |number| ServerEvent::Done { number }),
         "message" => ServerEvent::Message { text: fields.message?, seq: Some(fields.seq?) },
         "welcome" => ServerEvent::Welcome { resume: fields.resume },
         "joined" => {

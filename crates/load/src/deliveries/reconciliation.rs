@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::allowed_losses::AllowedLosses;
 use crate::deliveries::member::MemberDeliveries;
+use crate::deliveries::order::MessageOrder;
 use crate::deliveries::room::{Acknowledgement, RoomDeliveries, SentMessage};
 use crate::faults::Faults;
 
@@ -90,7 +91,14 @@ impl RoomDeliveries {
             Acknowledgement::Refused => true,
             Acknowledgement::Accepted => message.numbered_at.is_some(),
             Acknowledgement::Pending => message.delivered && !acknowledged(message.sender),
-        })
+        }) && self.undone().0 == 0
+    }
+
+    /// How many messages were stored and are not done by the group, and of how many it was announced that they never will.
+    fn undone(&self) -> (u64, u64) {
+        let Some(group) = &self.group else { return (0, 0) };
+        let (undone, announced) = group.undone(self.numbered.iter().flat_map(MessageOrder::numbers));
+        (undone.saturating_sub(announced), undone.min(announced))
     }
 
     /// How many positions at the end of its order a member has not received.
@@ -112,6 +120,9 @@ impl RoomDeliveries {
         }
         let places = self.unnumbered.numbers().filter_map(|number| self.messages[number as usize].numbered_at);
         faults.disordered += descents(places);
+        let (undone, dropped) = self.undone();
+        allowed.dropped += dropped;
+        *if senders.drained { &mut faults.undone } else { &mut allowed.under_way } += undone;
         for message in &self.messages {
             let stayed = (senders.stayed)(message.sender, message.connection);
             if message.numbered_at.is_some() || message.delivered {

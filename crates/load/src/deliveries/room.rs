@@ -5,6 +5,7 @@
 //! is. `reconciliation.rs` counts what is missing in the end.
 
 use crate::allowed_losses::AllowedLosses;
+use crate::deliveries::group::GroupDeliveries;
 use crate::deliveries::member::MemberDeliveries;
 use crate::deliveries::order::{MessageOrder, Placement};
 use crate::faults::Faults;
@@ -26,6 +27,8 @@ pub struct RoomDeliveries {
     in_flight: Vec<u32>,
     /// Keys that its messages have; 0: none.
     keys: usize,
+    /// Of the group whose members share its messages.
+    pub group: Option<GroupDeliveries>,
 }
 
 /// A message that was published.
@@ -76,10 +79,10 @@ pub struct NewDelivery {
 }
 
 impl RoomDeliveries {
-    /// The accounting of a room whose messages have so many keys.
+    /// The accounting of a room whose messages have so many keys, and which may have a group.
     #[must_use]
-    pub fn with_keys(keys: usize) -> Self {
-        Self { keys, ..Self::default() }
+    pub fn new(keys: usize, has_group: bool) -> Self {
+        Self { keys, group: has_group.then(GroupDeliveries::default), ..Self::default() }
     }
 
     /// Messages published.
@@ -125,6 +128,12 @@ impl RoomDeliveries {
             number
         });
         renewed.collect()
+    }
+
+    /// When a message was due: nanoseconds since the run began.
+    #[must_use]
+    pub fn due(&self, number: u32) -> u64 {
+        self.messages[number as usize].due
     }
 
     /// Whether this client published this number.

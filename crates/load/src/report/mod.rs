@@ -88,6 +88,8 @@ pub struct Messages {
     pub published: u64,
     /// Due, and not sent: the socket was full, or the sender had no connection.
     pub withheld: u64,
+    /// Given again in their group, since who had them was gone.
+    pub given_again: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -150,6 +152,8 @@ impl Report {
         let RunOutcome { published_for, delivered, complete, server, own_cpu_s, probe, idle_sockets, baseline } =
             outcome;
         // A run that was stopped before it published took a moment.
+        let given_again =
+            state.rooms.iter().filter_map(|room| room.group.as_ref()).map(|group| group.redelivered).sum();
         let seconds = published_for.as_secs_f64().max(1e-3);
         let answered = probe.as_ref().is_none_or(|probe| probe.kept);
         Self {
@@ -168,7 +172,12 @@ impl Report {
                 rejoined: metrics.rejoined,
                 returned: metrics.returned,
             },
-            messages: Messages { due: metrics.due, published: metrics.published, withheld: metrics.withheld },
+            messages: Messages {
+                due: metrics.due,
+                published: metrics.published,
+                withheld: metrics.withheld,
+                given_again,
+            },
             deliveries: Deliveries {
                 asked: metrics.asked,
                 asked_per_s: metrics.asked as f64 / seconds,

@@ -25,6 +25,9 @@ impl fmt::Display for Plan {
         if self.keys > 0 {
             write!(f, " with {} keys", self.keys)?;
         }
+        if self.group {
+            write!(f, "; the others are a group{each}")?;
+        }
         for (count, words) in
             [(self.churn, "leave and rejoin a second"), (self.breaks, "connections are reset a second")]
         {
@@ -87,6 +90,9 @@ pub fn rows(report: &Report) -> Vec<(&'static str, String)> {
     );
     if messages.withheld > 0 {
         _ = write!(text, ", {} due and withheld: the server took no more", grouped(messages.withheld as f64)); // Writing to a string cannot fail.
+    }
+    if messages.given_again > 0 {
+        _ = write!(text, ", {} given again in their groups", grouped(messages.given_again as f64)); // To a string.
     }
     rows.push(("messages", text));
     rows.push((

@@ -18,8 +18,14 @@ use crate::session::{Session, Stage};
 impl Session {
     pub(super) fn handle(&mut self, event: ServerEvent<'_>, now: Instant, state: &mut RunState<'_>) {
         match event {
+            ServerEvent::Given { text, seq, redelivered, missed } => {
+                self.given(text.as_bytes(), seq, redelivered, now, state);
+                self.group_missed(missed, state);
+            }
+            ServerEvent::Done { number } => self.done(number, state),
             ServerEvent::Message { text, seq } => self.handle_message(text.as_bytes(), seq, now, state),
             ServerEvent::Welcome { resume } => self.welcome(resume, now, state),
+            ServerEvent::Joined { .. } if self.held.is_some() => self.joined_group(now, state),
             ServerEvent::Joined { epoch, seq, recovered } => {
                 if let Some(deliveries) = self.deliveries.as_mut().filter(|_| !self.is_member) {
                     state.rooms[self.room].join_at(deliveries, (&epoch, seq), recovered, &mut state.allowed);
@@ -107,15 +113,18 @@ impl Session {
     }
 
     /// It became a member, and the delivery accounting knows.
-    fn joined(&mut self, now: Instant, state: &mut RunState<'_>) {
+    pub(super) fn joined(&mut self, now: Instant, state: &mut RunState<'_>) {
         self.is_member = true;
         self.note_join(now, state);
     }
 
     fn note_join(&mut self, now: Instant, state: &mut RunState<'_>) {
         self.stage = Stage::Joined;
-        state.audience[self.room] += usize::from(!self.in_audience);
-        self.in_audience = true;
+        // Of a group one member receives a message.
+        if self.held.is_none() {
+            state.audience[self.room] += usize::from(!self.in_audience);
+            self.in_audience = true;
+        }
         let elapsed = state.elapsed_ns(now);
         if !self.has_joined_before {
             state.metrics.arrived += 1;
@@ -137,9 +146,9 @@ impl Session {
         let numbers = state.rooms[self.room].take_over_pending(self.number, self.connection);
         let (prefix, bytes) = (state.plan.prefix(self.number as usize), state.plan.text_bytes(self.number as usize));
         for &number in &numbers {
-            let (mut text, mut command) = (Vec::new(), Vec::new());
+            let mut text = Vec::new();
             MessageTag { run_id: state.run_id, sender: self.number, number }.write(&prefix, bytes, &mut text);
-            self.protocol.publish(&self.room_name, number, Some(state.run_id), &text, &mut command);
+            let command = self.publish_command(number, &text, state);
             self.send_text(&String::from_utf8_lossy(&command));
         }
         numbers.len() as u64
@@ -161,6 +170,8 @@ impl Session {
     fn refused(&mut self, number: Option<u32>, code: &str, state: &mut RunState<'_>) {
         state.metrics.refused(code);
         match number {
+            // A `done` that is refused leaves its message undone.
+            Some(_) if self.held.is_some() && self.is_member => {}
             Some(number) => {
                 let was_awaited = state.rooms[self.room].refuse(number);
                 state.free_slots.extend(was_awaited.then_some(self.room));
@@ -189,6 +200,7 @@ impl Session {
             state.audience[self.room] -= 1;
             self.in_audience = false;
         }
+        self.leave_group(state);
         if let Some(deliveries) = self.deliveries.as_ref().filter(|_| self.is_member) {
             let complete = state.rooms[self.room].leave(deliveries);
             state.free_slots.extend(std::iter::repeat_n(self.room, complete));
@@ -222,6 +234,9 @@ impl Session {
     }
 
     pub(super) fn start_expecting(&mut self, plan: &Plan) {
+        if self.held.is_some() {
+            return;
+        }
         if self.deliveries.is_none() {
             let awaited = !plan.is_slow(self.number as usize);
             let mut deliveries = MemberDeliveries::with_keys(self.number, self.protocol.echoes(), awaited, plan.keys);

@@ -4,17 +4,19 @@
 //! to the accounting, figures to the metrics. `client.rs` holds it beside the socket, on the generator's thread.
 
 mod events;
+mod group;
 
 use std::io;
 use std::time::{Duration, Instant};
 
+use crate::deliveries::group::HeldMessages;
 use crate::deliveries::member::MemberDeliveries;
 use crate::frames;
 use crate::handshake::{self, Response};
 use crate::plan::Plan;
-use crate::protocol::Protocol;
+use crate::protocol::{OutgoingMessage, Protocol};
 use crate::run_state::RunState;
-use crate::server_event;
+use crate::server_event::{self, ServerEvent};
 
 /// The stages of a client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,8 @@ pub struct Session {
     foreign_rooms: u32,
     /// Whether it joins for the newest message of each key.
     wants_latest: bool,
+    /// What it has of its room's group, if it is in it.
+    held: Option<HeldMessages>,
 }
 
 impl Session {
@@ -109,6 +113,7 @@ impl Session {
             resume_token: None,
             foreign_rooms: 0,
             wants_latest: plan.keys > 0,
+            held: plan.is_in_group(client).then(HeldMessages::default),
         }
     }
 
@@ -169,7 +174,7 @@ impl Session {
     fn handle_frame(&mut self, frame: &frames::Frame<'_>, now: Instant, state: &mut RunState<'_>) -> io::Result<()> {
         let invalid = |problem: &str| io::Error::new(io::ErrorKind::InvalidData, problem);
         match frame.opcode {
-            frames::TEXT if frame.whole && self.protocol.is_json() => match server_event::parse_json(frame.payload) {
+            frames::TEXT if frame.whole && self.protocol.is_json() => match self.parse_json(frame.payload) {
                 Some(event) => self.handle(event, now, state),
                 None => return Err(invalid("a frame that is no event")),
             },
@@ -191,14 +196,31 @@ impl Session {
         Ok(())
     }
 
+    /// The command that publishes a text under its number.
+    pub fn publish_command(&self, number: u32, text: &[u8], state: &RunState<'_>) -> Vec<u8> {
+        let RunState { plan, run_id, .. } = state;
+        let (run_id, key) = (plan.restart.then_some(*run_id), plan.key_of(number));
+        let mut command = Vec::with_capacity(text.len() + 96);
+        self.protocol.publish(&OutgoingMessage { room: &self.room_name, number, run_id, key, text }, &mut command);
+        command
+    }
+
     /// The command that joins its room; what it has received so far, if it has been a member before.
     fn join_command(&self, since: Option<(&str, u64)>) -> String {
+        if self.held.is_some() {
+            return Protocol::join_group(&self.room_name);
+        }
         self.protocol.join(&self.room_name, since, self.wants_latest)
     }
 
+    fn parse_json<'a>(&self, text: &'a [u8]) -> Option<ServerEvent<'a>> {
+        if self.held.is_some() { server_event::parse_json_of_group(text) } else { server_event::parse_json(text) }
+    }
+
     /// Asks to leave its room, to join it again.
-    pub fn leave(&mut self) {
+    pub fn leave(&mut self, state: &mut RunState<'_>) {
         self.stage = Stage::Leaving;
+        self.begin_leaving_group(state);
         self.send_text(&self.protocol.leave(&self.room_name));
     }
 

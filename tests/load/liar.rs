@@ -1,7 +1,7 @@
 //! A server that speaks enough of the JSON dialect to be loaded, and lies once.
 //!
 //! It has one room, and a thread for each client, which ends with its connection. The room is behind one lock, so its
-//! lies do not depend on timing. It lies about the third message, to the second member. A client that resumes is sent
+//! lies do not depend on timing. It lies about the third message, to the second member that does not publish it. A client that resumes is sent
 //! what it missed, and one that joins for the newest message of each key, that.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use roomd::wire::frame::{self, Opcode};
 use serde_json::{Value, json};
 use tungstenite::Message;
 
-/// What it does with the third message, to the second member.
+/// What it does with the third message, to that member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lie {
     /// Delivers it as it should.
@@ -256,10 +256,13 @@ impl Room {
         if (seq, self.lie) == (3, Lie::Share) {
             self.group.iter().flatten().for_each(|member| give(member, seq, text, false));
         }
+        // Whose connection it ends does not publish: what the sender had sent over the old one would come behind the new.
+        let sends = |member: &TcpStream| member.peer_addr().ok() == sender.peer_addr().ok();
+        let second = 1 + usize::from(self.members.get(1).is_some_and(sends));
         for (number, member) in self.members.iter().enumerate() {
             match (number, seq) {
-                (1, 3) => self.held = lie(self.lie, member, text),
-                (1, 4) => {
+                (number, 3) if number == second => self.held = lie(self.lie, member, text),
+                (number, 4) if number == second => {
                     let held = self.held.take();
                     match (self.lie, held) {
                         (Lie::Exchange, Some(held)) => {

@@ -207,6 +207,29 @@ fn reload_and_drain_find_the_server_by_its_data_file() {
     }
 }
 
+#[cfg(feature = "jwt")]
+#[test]
+fn a_login_that_fails_is_logged_in_the_form_that_is_promised() {
+    let mut serve = Serve::start_with(":", &["--data=off", "--address-exempt=192.0.2.1"]);
+    let mut stream = TcpStream::connect(&serve.address).unwrap();
+    write!(stream, "GET /api/v1/me HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer wrong\r\n\r\n", serve.address)
+        .unwrap();
+    let line = serve.log_says("login failed");
+    let filter =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/fail2ban/filter.d/roomd.conf")).unwrap();
+    // The example of the filter, whose regular expression tests/packaging/run has fail2ban try.
+    let example = filter.lines().find_map(|line| line.strip_prefix("#   [")).unwrap();
+    let form = |line: &str| {
+        let (time, words) = line.trim_end().split_once("Z ").unwrap();
+        let (words, address) = words.rsplit_once('=').unwrap();
+        (time.len(), words.to_owned(), address.to_owned())
+    };
+    let ((time, words, address), (example_time, example_words, _)) = (form(&line[1..]), form(example));
+    assert_eq!((time, words, &*address), (example_time, example_words, "127.0.0.1"), "{line}");
+    drop(stream);
+    serve.ends_with(Signal::TERM);
+}
+
 #[test]
 fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     let serve = Serve::start("trap '' HUP INT");

@@ -169,6 +169,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_reload_under_load_has_another_value_of_each_setting() {
+        let other = served(&["--config=roomd.toml"], &[], include_str!("../../tests/reload/other.toml"));
+        let default = Settings::default();
+        let same: Vec<_> =
+            settings().iter().filter(|setting| setting.value(&other) == setting.value(&default)).collect();
+        let names: Vec<_> = same.iter().map(|setting| setting.name).collect();
+        assert!(names.is_empty(), "tests/reload/other.toml has no other value of {names:?}");
+    }
+
     /// The table of docs/settings.md: `ROOMD_BLESS=1` writes it anew.
     #[test]
     fn the_table_of_settings_has_each_and_what_a_reload_changes() {

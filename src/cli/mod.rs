@@ -418,7 +418,7 @@ mod tests {
             let verb = about.split(' ').next().unwrap();
             let verbs = [
                 "Run", "Try", "Print", "Copy", "Read", "Talk", "Load", "Make", "Sign", "Check", "Write", "Keep",
-                "List", "Add", "End", "Have", "Verify", "Set", "Show", "Export", "Import", "Restore",
+                "List", "Add", "End", "Have", "Verify", "Set", "See", "Show", "Export", "Import", "Restore",
             ];
             assert!(verbs.contains(&verb), "{name}: {about}");
         }

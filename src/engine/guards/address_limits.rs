@@ -127,6 +127,8 @@ impl AddressLimits {
         looked.map_err(|wait| refusal("Too many logins from this address have failed", wait))?;
         verify().inspect_err(|refused| {
             if refused.code == Code::Unauthorized {
+                // Operators ban addresses by this line: packaging/fail2ban has its form.
+                log::info!(target: "roomd::login", address:%; "login failed");
                 // Concurrent failures may exceed the limit by one each.
                 _ = self.state.lock().failed_logins.take(&address, now);
             }

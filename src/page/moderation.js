@@ -97,9 +97,16 @@ const handlers = {
   unpinned(chat, { seq }, room) {
     if (room) room.about = { ...room.about, pinned: room.about.pinned.filter((each) => each !== seq) };
   },
-  settings(chat, { by, slow_mode_s, announcement, at }, room) {
-    if (room) room.announcement = announcement;
-    const slow = slow_mode_s > 0 ? `one message every ${durationOf(slow_mode_s)}` : "no slow mode";
-    room?.addNotice(`${titleOf(by)} changed the settings: ${announcement ? "only moderators can post" : "everyone can post"}, ${slow}`, validTime(at));
+  // What the event does not have stays as it was.
+  settings(chat, { by, slow_mode_s, announcement, members_max, open_subject, at }, room) {
+    if (!room) return;
+    room.announcement = announcement ?? room.announcement;
+    const changed = [
+      announcement !== undefined && (announcement ? "only moderators can post" : "everyone can post"),
+      slow_mode_s !== undefined && (slow_mode_s > 0 ? `one message every ${durationOf(slow_mode_s)}` : "no slow mode"),
+      members_max !== undefined && (members_max > 0 ? `at most ${members_max} people` : "no limit of people"),
+      open_subject !== undefined && (open_subject ? "everyone can set the topic" : "only moderators can set the topic"),
+    ].filter(Boolean);
+    room.addNotice(`${titleOf(by)} changed the settings: ${changed.join(", ")}`, validTime(at));
   },
 };

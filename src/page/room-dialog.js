@@ -56,8 +56,10 @@ export class RoomDialog extends Component {
   #describe = (event) => {
     event.preventDefault();
     const { subject = "", description = "" } = { ...this.props.room.about, ...this.state.typed };
-    this.#send("describe", { subject, description }).then(() => this.state.problem || this.setState({ typed: {} }));
+    this.#send("describe", this.#moderates() ? { subject, description } : { subject }).then(() => this.state.problem || this.setState({ typed: {} }));
   };
+
+  #moderates = () => (PRIVILEGE[this.props.room.policy?.info.role] ?? 0) >= PRIVILEGE.moderator;
 
   render({ chat, room, ui, onClose }, { audit, problem, confirming, typed }) {
     const link = addressOfRoom(room);
@@ -76,10 +78,10 @@ export class RoomDialog extends Component {
       ${room.about.description && html`<p class="description" dir="auto">${room.about.description}</p>`}
       <${NotificationLevel} chat=${chat} room=${room} />
       <p class="problem" role="alert">${localizeTimes(problem)}</p>
-      ${privilege >= PRIVILEGE.moderator && html`<details><summary>Change the topic and the description</summary>
+      ${(this.#moderates() || info?.open_subject) && html`<details><summary>${this.#moderates() ? "Change the topic and the description" : "Change the topic"}</summary>
         <form class="stacked" onSubmit=${this.#describe}>
           <input name="subject" aria-label="Topic" placeholder="Topic" maxlength="200" autocomplete="off" value=${typed.subject ?? room.about.subject ?? ""} onInput=${this.#type} />
-          <textarea name="description" rows="3" aria-label="Description" placeholder="Description" maxlength="2000" value=${typed.description ?? room.about.description ?? ""} onInput=${this.#type}></textarea>
+          ${this.#moderates() && html`<textarea name="description" rows="3" aria-label="Description" placeholder="Description" maxlength="2000" value=${typed.description ?? room.about.description ?? ""} onInput=${this.#type}></textarea>`}
           <button class="primary">Save</button></form></details>`}
       <h3>Members</h3>
       <ul class="room-members" aria-label="Members">
@@ -89,11 +91,15 @@ export class RoomDialog extends Component {
         ${sanctioned(mutes, "muted", "unmute")}
         ${sanctioned(bans, "banned", "unban")}
       </ul>
-      ${privilege >= PRIVILEGE.moderator && html`<h3>Who may write</h3>
+      ${privilege >= PRIVILEGE.moderator && html`<h3>Rules</h3>
         <label class="check"><input type="checkbox" checked=${info.announcement}
           onChange=${({ target }) => this.#send("settings", { announcement: target.checked })} /> Only moderators can post</label>
         <label class="row">Slow mode <select onChange=${({ target }) => this.#send("settings", { slow_mode_s: Number(target.value) })}>
-          ${[...new Set([...SLOW_S, info.slow_mode_s ?? 0])].map((s) => html`<option key=${s} value=${s} selected=${s === (info.slow_mode_s ?? 0)}>${s === 0 ? "off" : `one message every ${durationOf(s)}`}</option>`)}</select></label>`}
+          ${[...new Set([...SLOW_S, info.slow_mode_s ?? 0])].map((s) => html`<option key=${s} value=${s} selected=${s === (info.slow_mode_s ?? 0)}>${s === 0 ? "off" : `one message every ${durationOf(s)}`}</option>`)}</select></label>
+        <label class="row">People at most <input type="number" min="0" max="1000000" placeholder="no limit" value=${info.members_max || ""}
+          onChange=${({ target }) => this.#send("settings", { members_max: Number(target.value) })} /></label>
+        <label class="check"><input type="checkbox" checked=${info.open_subject}
+          onChange=${({ target }) => this.#send("settings", { open_subject: target.checked })} /> Everyone can set the topic</label>`}
       ${privilege >= PRIVILEGE.moderator && (audit ? html`<ul class="audit" aria-label="Audit log">${audit.map((entry) => html`<li key=${entry.number}>
           <${User} of=${entry.by ?? ""} /> ${AUDIT_TEXTS[entry.what] ?? entry.what} ${entry.user && entry.user !== entry.by && html`<${User} of=${entry.user} />`} ${entry.role && `to ${entry.role}`} ${entry.note && `“${entry.note}”`}
           ${entry.at && html`<time datetime=${entry.at} title=${formatFull(entry.at)}>${formatShort(entry.at)}</time>`}</li>`)}</ul>`

@@ -244,7 +244,8 @@ export interface Events {
   muted: ModerationEvent<"muted"> & { user: string; until?: string };
   unmuted: ModerationEvent<"unmuted"> & { user: string };
   role: ModerationEvent<"role"> & { user: string; role: Role };
-  settings: ModerationEvent<"settings"> & { slow_mode_s?: number; announcement?: boolean };
+  /** What was changed. */
+  settings: ModerationEvent<"settings"> & { slow_mode_s?: number; announcement?: boolean; members_max?: number; open_subject?: boolean };
   /** After the reply to a join, if there is anything to tell. */
   about: { type: "about" } & About;
   /** What is absent stays as it was; what is empty was removed. */

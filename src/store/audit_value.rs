@@ -15,10 +15,14 @@ pub fn value_of(change: &ModerationChange) -> Option<String> {
             Some(members.iter().fold(kind.to_owned(), |value, user| format!("{value} {user}")))
         }
         ModerationChange::Role { role, .. } => Some(role.as_str().to_owned()),
-        ModerationChange::Settings(RoomSettings { slow_mode_s, announcement }) => {
-            let slow_mode = slow_mode_s.map(|seconds| format!("slow_mode_s={seconds}"));
-            let announcement = announcement.map(|on| format!("announcement={on}"));
-            Some(slow_mode.into_iter().chain(announcement).collect::<Vec<_>>().join(" "))
+        ModerationChange::Settings(RoomSettings { slow_mode_s, announcement, members_max, open_subject }) => {
+            let words = [
+                slow_mode_s.map(|seconds| format!("slow_mode_s={seconds}")),
+                announcement.map(|on| format!("announcement={on}")),
+                members_max.map(|most| format!("members_max={most}")),
+                open_subject.map(|on| format!("open_subject={on}")),
+            ];
+            Some(words.into_iter().flatten().collect::<Vec<_>>().join(" "))
         }
         ModerationChange::Described(Description { subject, description }) => {
             Some(serde_json::json!([subject.as_deref(), description.as_deref()]).to_string())
@@ -44,7 +48,9 @@ pub fn change_of(what: &str, about: Option<UserName>, until: Option<Time>, value
             let word = |name: &str| value.split(' ').find_map(|word| word.strip_prefix(name));
             let slow_mode_s = word("slow_mode_s=").and_then(|seconds| seconds.parse().ok());
             let announcement = word("announcement=").and_then(|on| on.parse().ok());
-            ModerationChange::Settings(RoomSettings { slow_mode_s, announcement })
+            let members_max = word("members_max=").and_then(|most| most.parse().ok());
+            let open_subject = word("open_subject=").and_then(|on| on.parse().ok());
+            ModerationChange::Settings(RoomSettings { slow_mode_s, announcement, members_max, open_subject })
         }
         ("described", None) => {
             let (subject, description) = serde_json::from_str::<(Option<String>, Option<String>)>(value).ok()?;
@@ -81,8 +87,10 @@ mod tests {
     #[test]
     fn a_change_survives_its_row() {
         let user = || UserName::parse("Ann").unwrap();
-        let settings =
-            |slow_mode_s, announcement| ModerationChange::Settings(RoomSettings { slow_mode_s, announcement });
+        let settings = |slow_mode_s, announcement| {
+            let settings = RoomSettings { slow_mode_s, announcement, ..RoomSettings::default() };
+            ModerationChange::Settings(settings)
+        };
         for change in [
             ModerationChange::Created { private: true, owner: Some(user()), members: vec![user(), user()] },
             ModerationChange::Created { private: false, owner: None, members: Vec::new() },
@@ -98,6 +106,11 @@ mod tests {
             settings(Some(5), None),
             settings(None, Some(true)),
             settings(Some(0), Some(false)),
+            ModerationChange::Settings(RoomSettings {
+                members_max: Some(20),
+                open_subject: Some(true),
+                ..RoomSettings::default()
+            }),
             ModerationChange::Deleted { user: user(), seq: 9 },
             ModerationChange::Described(Description { subject: Some("a \"b\" c".into()), description: None }),
             ModerationChange::Described(Description { subject: Some("".into()), description: Some("d\ne".into()) }),

@@ -21,7 +21,12 @@ fn event(event: &Event) -> Vec<u8> {
 fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     let people = [("Alice", Role::Owner), ("Bob", Role::Member)].map(|(name, role)| (user(name), role));
     let sanctions = || [(user("Mallory"), Some(AT))];
-    let settings = RoomSettings { slow_mode_s: Some(30), announcement: Some(true) };
+    let settings = RoomSettings {
+        slow_mode_s: Some(30),
+        announcement: Some(true),
+        members_max: Some(20),
+        open_subject: Some(true),
+    };
     let policy = Policy::stored(true, settings, people, sanctions(), sanctions()).with_subject(samples::subject());
     let entry = |change| AuditEntry {
         number: 2,

@@ -106,7 +106,12 @@ pub fn told_changes() -> Vec<ModerationChange> {
         ModerationChange::Muted { user: user(), until: Some(AT) },
         ModerationChange::Unmuted { user: user() },
         ModerationChange::Role { user: user(), role: Role::Moderator },
-        ModerationChange::Settings(RoomSettings { slow_mode_s: Some(30), announcement: Some(true) }),
+        ModerationChange::Settings(RoomSettings {
+            slow_mode_s: Some(30),
+            announcement: Some(true),
+            members_max: Some(20),
+            open_subject: Some(true),
+        }),
         ModerationChange::Described(description()),
         ModerationChange::Pinned { seq: 42 },
         ModerationChange::Unpinned { seq: 42 },

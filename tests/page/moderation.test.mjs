@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eventually, fixtures } from "./harness/fixtures.mjs";
+import { look } from "./harness/look.mjs";
 
 const { server, person, faultless } = fixtures();
 
@@ -169,6 +170,22 @@ test("a member in the panel leads to what one may do with them, and a muted memb
   await about(ann);
   await page.getByLabel("Only moderators can post").click();
   await bob.page.locator(".banner", { hasText: "Only moderators can write here." }).waitFor();
+  await page.getByLabel("People at most").fill("5");
+  await page.getByLabel("People at most").blur();
+  await bob.row("Ann changed the settings: at most 5 people").waitFor();
+  await page.getByLabel("Everyone can set the topic").click();
+  await bob.row("Ann changed the settings: everyone can set the topic").waitFor();
+  // What an event does not name stays as it was.
+  await bob.page.locator(".banner", { hasText: "Only moderators can write here." }).waitFor();
+  await look(page, "room-limits");
+  await page.getByLabel("Only moderators can post").click();
+  await bob.page.locator(".banner", { hasText: "Only moderators can write here." }).waitFor({ state: "detached" });
+  await about(bob);
+  await bob.page.getByText("Change the topic", { exact: true }).click();
+  assert.equal(await bob.page.getByLabel("Description").count(), 0);
+  await bob.page.getByLabel("Topic", { exact: true }).fill("Tea");
+  await bob.page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("dialog").getByText("Tea", { exact: true }).waitFor();
   await page.getByLabel("Menu for Bob").click();
   await page.getByLabel("Menu for Bob").press("Escape");
   await page.getByRole("button", { name: "Kick" }).waitFor({ state: "hidden" });

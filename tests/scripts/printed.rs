@@ -124,13 +124,18 @@ pub fn policy(policy: &Policy) -> String {
     let slow = policy.slow_mode();
     let slow = if slow.is_zero() { String::new() } else { format!(", slow {}", span(slow)) };
     let announcement = if policy.settings().announcement == Some(true) { ", announcement" } else { "" };
-    format!("policy: {kind}{lists}{slow}{announcement}")
+    let most = policy.settings().members_max.filter(|most| *most > 0);
+    let most = most.map(|most| format!(", at most {most}")).unwrap_or_default();
+    let subject = if policy.settings().open_subject == Some(true) { ", open subject" } else { "" };
+    format!("policy: {kind}{lists}{slow}{announcement}{most}{subject}")
 }
 
 fn settings_of(settings: RoomSettings) -> String {
     let slow_mode = settings.slow_mode_s.map(|seconds| format!("slow {seconds}s"));
     let announcement = settings.announcement.map(|on| format!("announcement {on}"));
-    slow_mode.into_iter().chain(announcement).collect::<Vec<_>>().join(", ")
+    let members_max = settings.members_max.map(|most| format!("at most {most}"));
+    let open_subject = settings.open_subject.map(|on| format!("open subject {on}"));
+    [slow_mode, announcement, members_max, open_subject].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// A moderation request.

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use roomd::chat::LeaveReason;
 use roomd::chat::members::MemberId;
-use roomd::chat::policy::{ModerationAction, ModerationChange, ModerationRequest, Role, RoomOptions, RoomSettings};
+use roomd::chat::policy::{
+    Description, ModerationAction, ModerationChange, ModerationRequest, Role, RoomOptions, RoomSettings,
+};
 use roomd::chat::room::{Effect, Input, JoinRequest, Room, Snapshot};
 use roomd::chat::{
     About, Appended, AuthLevel, Availability, Body, Draft, Epoch, GroupOptions, Id, JoinOptions, Key, Limits, Message,
@@ -170,7 +172,7 @@ impl Stage {
             ["mutes", name] => moderated(ModerationChange::Muted { user: user(name), until: None }),
             ["slows", "to", seconds] => {
                 let slow_mode_s = Some(seconds.parse().unwrap());
-                moderated(ModerationChange::Settings(RoomSettings { slow_mode_s, announcement: None }))
+                moderated(ModerationChange::Settings(RoomSettings { slow_mode_s, ..RoomSettings::default() }))
             }
             ["creates", "private", ..] => {
                 let members = parts[2..].iter().map(|name| user(name)).collect();
@@ -386,7 +388,9 @@ fn moderation(words: &mut Words) -> Option<ModerationRequest> {
     let lasts = (words.0[0] != "asks").then(|| words.option("for")).flatten();
     let lasts = lasts.map(|time| humantime::parse_duration(&time).unwrap());
     let parts: Vec<_> = words.0.iter().map(String::as_str).collect();
-    let settings = |slow_mode_s, announcement| ModerationRequest::Settings(RoomSettings { slow_mode_s, announcement });
+    let none = RoomSettings::default();
+    let settings =
+        |slow_mode_s, announcement| ModerationRequest::Settings(RoomSettings { slow_mode_s, announcement, ..none });
     Some(match parts[..] {
         ["invites", name] => ModerationRequest::Invite { user: user(name) },
         ["removes", name] => ModerationRequest::Remove { user: user(name) },
@@ -400,6 +404,9 @@ fn moderation(words: &mut Words) -> Option<ModerationRequest> {
         ["slows", "to", seconds] => settings(Some(seconds.parse().unwrap()), None),
         ["announces"] => settings(None, Some(true)),
         ["converses"] => settings(None, Some(false)),
+        ["limits", "to", most] => ModerationRequest::Settings(RoomSettings { members_max: most.parse().ok(), ..none }),
+        ["describes", subject] => ModerationRequest::Describe(Description::parse(Some(subject), None).unwrap()),
+        ["opens", "the", "subject"] => ModerationRequest::Settings(RoomSettings { open_subject: Some(true), ..none }),
         ["ends"] => ModerationRequest::End,
         _ => return None,
     })

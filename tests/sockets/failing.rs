@@ -74,7 +74,11 @@ fn rule(server: &TestServer) {
     }
     for request in [
         ModerationRequest::Ban { user: user("Bob"), lasts: None },
-        ModerationRequest::Settings(RoomSettings { slow_mode_s: Some(5), announcement: Some(true) }),
+        ModerationRequest::Settings(RoomSettings {
+            slow_mode_s: Some(5),
+            announcement: Some(true),
+            ..RoomSettings::default()
+        }),
         ModerationRequest::Unban { user: user("Bob") },
         ModerationRequest::End,
     ] {

@@ -158,7 +158,7 @@ fn the_audit_log_names_the_moderator_the_action_the_user_and_the_reason() {
     let room = ask(&bob, "GET /api/v1/rooms/den", "").json();
     assert_eq!(
         room,
-        json!({"room": "den", "members": 0, "private": true, "owner": "Ann", "slow_mode_s": 0,
+        json!({"room": "den", "members": 0, "private": true, "owner": "Ann", "slow_mode_s": 0, "members_max": 0, "open_subject": false,
         "announcement": false, "pinned": [], "role": "moderator"})
     );
     let members = ask(&bob, "GET /api/v1/rooms/den/members", "").json();

@@ -28,6 +28,8 @@ pub const PEOPLE_MAX: usize = 10_000;
 pub const SANCTIONS_MAX: usize = 1_000;
 /// Members that a room may begin with, at most.
 pub const INITIAL_MEMBERS_MAX: usize = 100;
+/// Users to whom a room can be limited, at most.
+pub const MEMBERS_MAX: u32 = 1_000_000;
 /// Seconds of slow mode, at most: a day.
 pub const SLOW_MODE_MAX_S: u32 = 24 * 60 * 60;
 /// Seconds that a ban or a mute which ends may last, at most: ten years.
@@ -113,6 +115,8 @@ pub struct Policy {
     mutes: BTreeMap<UserName, Until>,
     slow_mode_s: u32,
     announcement: bool,
+    members_max: u32,
+    open_subject: bool,
     subject: RoomSubject,
     /// Who set the subject that the room has, and when.
     subject_author: Option<SubjectAuthor>,
@@ -140,6 +144,8 @@ impl Policy {
             mutes: BTreeMap::new(),
             slow_mode_s: 0,
             announcement: false,
+            members_max: 0,
+            open_subject: false,
             subject: RoomSubject {
                 description: Description { subject: None, description: None },
                 pinned: BTreeSet::new(),
@@ -172,6 +178,8 @@ impl Policy {
             mutes: mutes.into_iter().collect(),
             slow_mode_s: settings.slow_mode_s.unwrap_or_default(),
             announcement: settings.announcement.unwrap_or_default(),
+            members_max: settings.members_max.unwrap_or_default(),
+            open_subject: settings.open_subject.unwrap_or_default(),
             subject: RoomSubject::default(),
             ..Self::none()
         }
@@ -256,7 +264,12 @@ impl Policy {
     /// The settings, all of them.
     #[must_use]
     pub fn settings(&self) -> RoomSettings {
-        RoomSettings { slow_mode_s: Some(self.slow_mode_s), announcement: Some(self.announcement) }
+        RoomSettings {
+            slow_mode_s: Some(self.slow_mode_s),
+            announcement: Some(self.announcement),
+            members_max: Some(self.members_max),
+            open_subject: Some(self.open_subject),
+        }
     }
 
     /// How long a user waits between two messages; zero: not at all.
@@ -305,6 +318,18 @@ impl Policy {
             return Err(Refusal::new(Code::Forbidden, "This room is private: only those who are invited may enter"));
         }
         Ok(())
+    }
+
+    /// Whether there is a place for a further user, where so many are in the room.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn has_place(&self, actor: Actor<'_>, users: usize) -> Result<(), Refusal> {
+        let most = usize::try_from(self.members_max).unwrap_or(usize::MAX);
+        if most == 0 || users < most || self.privilege(actor) >= Privilege::Moderator {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::RoomFull, format!("This room is limited to {most} users")))
     }
 
     /// Whether a user is refused by name, whatever else is allowed.
@@ -393,6 +418,8 @@ impl Policy {
             ModerationChange::Settings(settings) => {
                 self.slow_mode_s = settings.slow_mode_s.unwrap_or(self.slow_mode_s);
                 self.announcement = settings.announcement.unwrap_or(self.announcement);
+                self.members_max = settings.members_max.unwrap_or(self.members_max);
+                self.open_subject = settings.open_subject.unwrap_or(self.open_subject);
             }
             ModerationChange::Described(description) => {
                 self.subject.description.apply(description);

@@ -68,6 +68,10 @@ pub struct RoomSettings {
     pub slow_mode_s: Option<u32>,
     /// Whether only moderators speak.
     pub announcement: Option<bool>,
+    /// Users who may be in the room, at most; 0: as many as in any. It does not bind moderators.
+    pub members_max: Option<u32>,
+    /// Whether everybody who speaks may set the subject.
+    pub open_subject: Option<bool>,
 }
 
 /// A change of a room's policy or membership.

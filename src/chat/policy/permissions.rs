@@ -60,7 +60,8 @@ impl Policy {
             return Err(Refusal::no_room(room));
         }
         let is_resignation = matches!(request, ModerationRequest::Remove { user } if user == actor.user);
-        if privilege < request.privilege_min() && !is_resignation {
+        let is_open = self.may_describe(actor, request, now);
+        if privilege < request.privilege_min() && !is_resignation && !is_open {
             return Err(forbidden(match (self.owner(), request.privilege_min()) {
                 (None, Privilege::Moderator) => {
                     "This room belongs to nobody: only its operators may do that, or an admin"
@@ -117,6 +118,12 @@ impl Policy {
             ModerationRequest::Accept => Ok(self.accept(actor)),
             ModerationRequest::End => Ok(Some(ModerationChange::Ended)),
         }
+    }
+
+    /// Whether a request changes nothing but a subject that whoever speaks may change.
+    fn may_describe(&self, actor: Actor<'_>, request: &ModerationRequest, now: Time) -> bool {
+        let is_subject = matches!(request, ModerationRequest::Describe(change) if change.subject.is_some() && change.description.is_none());
+        is_subject && self.open_subject && self.may_speak(actor, now).is_ok()
     }
 
     /// Whether a user may delete other users' messages.
@@ -184,7 +191,9 @@ impl Policy {
     fn change_settings(&self, settings: RoomSettings) -> Option<ModerationChange> {
         let slow_mode_s = settings.slow_mode_s.filter(|seconds| *seconds != self.slow_mode_s);
         let announcement = settings.announcement.filter(|on| *on != self.announcement);
-        let changed = RoomSettings { slow_mode_s, announcement };
+        let members_max = settings.members_max.filter(|most| *most != self.members_max);
+        let open_subject = settings.open_subject.filter(|on| *on != self.open_subject);
+        let changed = RoomSettings { slow_mode_s, announcement, members_max, open_subject };
         (changed != RoomSettings::default()).then_some(ModerationChange::Settings(changed))
     }
 

@@ -267,6 +267,10 @@ impl Room {
             effects.push(Effect::Refused(id, refusal));
             return;
         }
+        if let Err(refusal) = self.has_place(actor) {
+            effects.push(Effect::Refused(id, refusal));
+            return;
+        }
         if self.members.len() + self.members.elsewhere() >= self.members_max {
             let refusal = Refusal::new(Code::RoomFull, format!("The room {} is full", self.name));
             effects.push(Effect::Refused(id, refusal));

@@ -60,6 +60,14 @@ impl Room {
         self.moderation.policy.as_ref().map_or(Ok(()), |policy| policy.may_enter(actor, now))
     }
 
+    /// Whether the policy has a place for this user, who may be in the room already.
+    pub(super) fn has_place(&self, actor: Actor<'_>) -> Result<(), Refusal> {
+        match &self.moderation.policy {
+            Some(policy) if !self.members.has(actor.user) => policy.has_place(actor, self.members.users()),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the policy allows this request. Costs nothing where there is no policy.
     pub(super) fn authorize(&mut self, speaker: &Speaker, request: &RoomRequest, now: Moment) -> Result<(), Refusal> {
         let Some(policy) = &self.moderation.policy else { return Ok(()) };
@@ -152,7 +160,8 @@ impl Room {
         match self.decide(Actor { operator, ..speaker.actor() }, &request, now.at) {
             Err(refusal) => effects.push(Effect::One(speaker.member, None, Event::Refused(refusal))),
             Ok(None) => effects.push(Effect::One(speaker.member, None, Event::Done)),
-            Ok(Some(change)) if operator => {
+            // So does what everybody may do because an operator has said so.
+            Ok(Some(change)) if operator || self.ends_with_operators(&speaker, &change) => {
                 self.apply(&change, &speaker.user, (now.at, false), effects);
                 self.moderated(speaker, ModerationAction { change, note }, now.at, None, effects);
             }
@@ -162,6 +171,12 @@ impl Room {
                 self.drafts.push(Draft { request, ..Draft::new(speaker, operation, now.at) });
             }
         }
+    }
+
+    /// Whether a change that somebody else makes in a room of operators ends with what they have decided.
+    fn ends_with_operators(&self, speaker: &Speaker, change: &ModerationChange) -> bool {
+        let is_open = matches!(change, ModerationChange::Described(_));
+        is_open && self.policy().is_transient() && self.policy().privilege(speaker.actor()) < Privilege::Moderator
     }
 
     fn decide(

@@ -19,8 +19,12 @@ DO $$ BEGIN
     END IF;
 END $$;
 
+-- What policies have had since the tables were first made; a roomd that does not know of it leaves it as it is.
+ALTER TABLE policies ADD COLUMN IF NOT EXISTS members_max bigint NOT NULL DEFAULT 0;
+ALTER TABLE policies ADD COLUMN IF NOT EXISTS open_subject boolean NOT NULL DEFAULT false;
+
 -- Applies a change to a room's policy, and records it. p_change: {what, about, until, private, slow_mode_s, announcement,
--- put: {user: role}, invite, enter, drop, demote, sanction, lift, pin, unpin, invitation, code, uses, revoke, admit}; texts that may have a zero byte are in hexadecimal:
+-- members_max, open_subject, put: {user: role}, invite, enter, drop, demote, sanction, lift, pin, unpin, invitation, code, uses, revoke, admit}; texts that may have a zero byte are in hexadecimal:
 -- {value, note, subject, description}.
 CREATE OR REPLACE FUNCTION change_1(p_room bigint, p_by text, p_at bigint, p_after bigint, p_version bigint, p_change jsonb)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -30,6 +34,8 @@ BEGIN
     UPDATE policies SET
         slow_mode_s = coalesce((p_change->>'slow_mode_s')::bigint, slow_mode_s),
         announcement = coalesce((p_change->>'announcement')::boolean, announcement),
+        members_max = coalesce((p_change->>'members_max')::bigint, members_max),
+        open_subject = coalesce((p_change->>'open_subject')::boolean, open_subject),
         subject = CASE WHEN p_change ? 'subject' THEN nullif(decode(p_change->>'subject', 'hex'), '') ELSE subject END,
         description = CASE WHEN p_change ? 'description' THEN nullif(decode(p_change->>'description', 'hex'), '') ELSE description END
         WHERE room = p_room;

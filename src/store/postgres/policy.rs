@@ -70,9 +70,11 @@ pub fn description_of(action: &ModerationAction) -> String {
             }
             set("put", json!({ user.as_str(): role_number(*role) }));
         }
-        ModerationChange::Settings(RoomSettings { slow_mode_s, announcement }) => {
+        ModerationChange::Settings(RoomSettings { slow_mode_s, announcement, members_max, open_subject }) => {
             slow_mode_s.iter().for_each(|seconds| set("slow_mode_s", (*seconds).into()));
             announcement.iter().for_each(|on| set("announcement", (*on).into()));
+            members_max.iter().for_each(|most| set("members_max", (*most).into()));
+            open_subject.iter().for_each(|on| set("open_subject", (*on).into()));
         }
         ModerationChange::Described(Description { subject, description }) => {
             subject.iter().for_each(|text| set("subject", hexadecimal(text).into()));
@@ -173,13 +175,15 @@ fn read(link: &mut DatabaseLink, id: Option<i64>) -> Result<Vec<(String, Policy)
         let author = SubjectAuthor { by: UserName::stored(row.get(1)), at: time(row.get(2)) };
         lists.entry(row.get(0)).or_default().subject_author = Some(author);
     }
-    let sql = "SELECT room, name, private, slow_mode_s, announcement, subject, description, invitations
+    let sql = "SELECT room, name, private, slow_mode_s, announcement, subject, description, invitations, members_max, open_subject
         FROM policies JOIN rooms USING (room) WHERE $1::bigint IS NULL OR room = $1 ORDER BY room";
     let policy = |row: &Row| {
         let Lists { people, bans, mutes, pinned, invited, invitations, created, subject_author } =
             lists.remove(&row.get::<_, i64>(0)).unwrap_or_default();
         let slow_mode_s = u32::try_from(row.get::<_, i64>(3)).ok();
-        let settings = RoomSettings { slow_mode_s, announcement: Some(row.get(4)) };
+        let members_max = u32::try_from(row.get::<_, i64>(8)).ok();
+        let (announcement, open_subject) = (Some(row.get(4)), Some(row.get(9)));
+        let settings = RoomSettings { slow_mode_s, announcement, members_max, open_subject };
         let words =
             |column: usize| row.get::<_, Option<&[u8]>>(column).map(|bytes| text(bytes).map(Into::into)).transpose();
         let description = Description { subject: words(5)?, description: words(6)? };

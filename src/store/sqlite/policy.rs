@@ -108,10 +108,11 @@ fn change(
             }
             set_role(user, *role)
         }
-        ModerationChange::Settings(RoomSettings { slow_mode_s, announcement }) => {
+        ModerationChange::Settings(RoomSettings { slow_mode_s, announcement, members_max, open_subject }) => {
             let sql = "UPDATE charters SET slow_mode_s = coalesce(?2, slow_mode_s), \
-                       announcement = coalesce(?3, announcement) WHERE room = ?1";
-            execute(sql, &[&room, slow_mode_s, announcement])
+                       announcement = coalesce(?3, announcement), members_max = coalesce(?4, members_max), \
+                       open_subject = coalesce(?5, open_subject) WHERE room = ?1";
+            execute(sql, &[&room, slow_mode_s, announcement, members_max, open_subject])
         }
         ModerationChange::Described(Description { subject, description }) => {
             let set = |column: &str, text: &Option<Arc<str>>| match text.as_deref() {
@@ -159,10 +160,17 @@ fn lift(connection: &Connection, room: RoomId, kind: i64, user: &UserName) -> ru
 /// # Errors
 /// It cannot be read.
 pub fn policy(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<Policy>> {
-    let sql = "SELECT private, slow_mode_s, announcement, subject, description FROM charters WHERE room = ?1";
+    let sql = "SELECT private, slow_mode_s, announcement, subject, description, members_max, open_subject \
+               FROM charters WHERE room = ?1";
     let found = connection.prepare_cached(sql)?.query_row([room], |row| {
         let description = Description { subject: row.get(3)?, description: row.get(4)? };
-        Ok((row.get(0)?, RoomSettings { slow_mode_s: row.get(1)?, announcement: row.get(2)? }, description))
+        let settings = RoomSettings {
+            slow_mode_s: row.get(1)?,
+            announcement: row.get(2)?,
+            members_max: row.get(5)?,
+            open_subject: row.get(6)?,
+        };
+        Ok((row.get(0)?, settings, description))
     });
     let Some((private, settings, description)) = found.optional()? else { return Ok(None) };
     let mut pinned = connection.prepare_cached("SELECT seq FROM pins WHERE room = ?1")?;

@@ -12,7 +12,7 @@ pub const APPLICATION_ID: i32 = 0x726f_6f6d;
 pub const VERSION: usize = STEPS.len();
 
 /// Step `n` makes version `n + 1`.
-const STEPS: [&str; 18] = [
+const STEPS: [&str; 19] = [
     HISTORY,
     SEARCH_AND_RETENTION,
     NAMES_AND_KEYS,
@@ -31,6 +31,7 @@ const STEPS: [&str; 18] = [
     DISPLAY_NAMES,
     KEYS,
     WEBHOOKS,
+    LIMITS,
 ];
 /// The first version with the table `state`.
 pub const VERSION_WITH_STATE: usize = 7;
@@ -363,6 +364,12 @@ CREATE INDEX deliveries_of_webhook ON deliveries (webhook, delivery);
 CREATE INDEX deliveries_that_wait ON deliveries (webhook, delivery) WHERE delivered IS NULL;
 CREATE INDEX deliveries_made ON deliveries (delivered) WHERE delivered IS NOT NULL;
 CREATE INDEX deliveries_of_message ON deliveries (room, seq) WHERE seq IS NOT NULL;
+";
+
+/// To how many users a room is limited, 0 for no limit, and whether everybody may set its subject.
+const LIMITS: &str = "
+ALTER TABLE charters ADD COLUMN members_max INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE charters ADD COLUMN open_subject INTEGER NOT NULL DEFAULT 0 CHECK (open_subject BETWEEN 0 AND 1);
 ";
 
 /// Who wrote a file.

@@ -305,8 +305,8 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
     }
 
     fn settings(&mut self, channel: &str, by: &UserName, settings: RoomSettings, at: Time) {
-        if let Some(on) = settings.announcement {
-            self.line(at, by, &format!("MODE {channel} {}m", if on { '+' } else { '-' }), None);
+        if let Some(changes) = mode_changes(settings) {
+            self.line(at, by, &format!("MODE {channel} {changes}"), None);
         }
         match settings.slow_mode_s {
             Some(0) => self.notice(channel, &format!("{by} ended slow mode")),
@@ -354,6 +354,31 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
     fn notice(&mut self, target: &str, text: &str) {
         self.out.line("", self.authors.irc_name(), &format!("NOTICE {target}"), Some(text));
     }
+}
+
+/// The changes of modes that settings are: `-t+ml 20`; `None` where there are none.
+fn mode_changes(settings: RoomSettings) -> Option<String> {
+    let RoomSettings { announcement, members_max, open_subject, slow_mode_s: _ } = settings;
+    let modes = [
+        (announcement == Some(false), "-m"),
+        (members_max == Some(0), "-l"),
+        (open_subject == Some(true), "-t"),
+        (announcement == Some(true), "+m"),
+        (open_subject == Some(false), "+t"),
+        (members_max.is_some_and(|most| most > 0), "+l"),
+    ];
+    let (mut changes, mut sign) = (String::new(), "");
+    for (_, mode) in modes.iter().filter(|(is_on, _)| *is_on) {
+        let (own, letter) = mode.split_at(1);
+        if own != sign {
+            changes.push_str(own);
+            sign = own;
+        }
+        changes.push_str(letter);
+    }
+    let parameter = members_max.filter(|most| *most > 0).map(|most| format!(" {most}"));
+    changes.push_str(&parameter.unwrap_or_default());
+    Some(changes).filter(|changes| !changes.is_empty())
 }
 
 /// The time of what happens now.

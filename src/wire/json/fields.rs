@@ -17,7 +17,8 @@ use crate::chat::command::InvitationRequest;
 use crate::chat::device::DeviceId;
 use crate::chat::display_names::{ASKED_MAX, DisplayNameRequest};
 use crate::chat::policy::{
-    Description, InvitationOptions, ModerationRequest, Role, RoomOptions, RoomSettings, SANCTION_MAX_S, SLOW_MODE_MAX_S,
+    Description, InvitationOptions, MEMBERS_MAX, ModerationRequest, Role, RoomOptions, RoomSettings, SANCTION_MAX_S,
+    SLOW_MODE_MAX_S,
 };
 use crate::chat::{
     About, Body, Command, DisplayName, GroupOptions, Id, JoinOptions, Key, Mid, NameError, Note, Position, Publication,
@@ -104,6 +105,9 @@ pub(in crate::wire) struct Fields<'a> {
     #[serde(default, deserialize_with = "whole::optional")]
     slow_mode_s: Option<u32>,
     announcement: Option<bool>,
+    #[serde(default, deserialize_with = "whole::optional")]
+    members_max: Option<u32>,
+    open_subject: Option<bool>,
     #[serde(borrow)]
     notify: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -308,9 +312,13 @@ impl Fields<'_> {
     }
 
     pub(in crate::wire) fn settings(&self) -> Result<RoomSettings, Refusal> {
-        let settings = RoomSettings { slow_mode_s: self.slow_mode_s, announcement: self.announcement };
+        let Self { slow_mode_s, announcement, members_max, open_subject, .. } = *self;
+        let settings = RoomSettings { slow_mode_s, announcement, members_max, open_subject };
         if settings == RoomSettings::default() {
-            return Err(missing("slow_mode_s or announcement"));
+            return Err(missing("slow_mode_s, announcement, members_max or open_subject"));
+        }
+        if settings.members_max.is_some_and(|most| most > MEMBERS_MAX) {
+            return Err(Refusal::bad_request(format!("members_max is at most {MEMBERS_MAX}")));
         }
         if settings.slow_mode_s.is_some_and(|seconds| seconds > SLOW_MODE_MAX_S) {
             return Err(Refusal::bad_request(format!("slow_mode_s is at most {SLOW_MODE_MAX_S}")));

@@ -57,7 +57,8 @@ fn until_field(object: Object<'_>, until: Option<Time>) -> Object<'_> {
 }
 
 fn settings_fields(object: Object<'_>, settings: RoomSettings) -> Object<'_> {
-    object.maybe("slow_mode_s", settings.slow_mode_s).maybe("announcement", settings.announcement)
+    let object = object.maybe("slow_mode_s", settings.slow_mode_s).maybe("announcement", settings.announcement);
+    object.maybe("members_max", settings.members_max).maybe("open_subject", settings.open_subject)
 }
 
 fn description_fields<'a>(object: Object<'a>, description: &Description) -> Object<'a> {

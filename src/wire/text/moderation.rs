@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::arguments::{Arguments, usage};
 use crate::chat::command::InvitationRequest;
 use crate::chat::policy::{
-    Description, InvitationOptions, ModerationRequest, Role, RoomOptions, RoomSettings, SANCTION_MAX_S, SLOW_MODE_MAX_S,
+    Description, InvitationOptions, MEMBERS_MAX, ModerationRequest, Role, RoomOptions, RoomSettings, SANCTION_MAX_S,
+    SLOW_MODE_MAX_S,
 };
 use crate::chat::{Command, Note, Refusal, RoomRequest, UserName};
 
@@ -78,13 +79,27 @@ pub fn slow(line: &Arguments<'_>) -> Result<Command, Refusal> {
     let seconds = if line.rest == "off" { Some(0) } else { line.rest.parse().ok() };
     let seconds = seconds.filter(|seconds| *seconds <= SLOW_MODE_MAX_S);
     let seconds = seconds.ok_or_else(|| usage(&format!("/slow SECONDS, at most {SLOW_MODE_MAX_S}, or /slow off")))?;
-    Ok(moderate(ModerationRequest::Settings(RoomSettings { slow_mode_s: Some(seconds), announcement: None })))
+    Ok(moderate(ModerationRequest::Settings(RoomSettings { slow_mode_s: Some(seconds), ..RoomSettings::default() })))
+}
+
+/// `NUMBER|off`
+pub fn limit(line: &Arguments<'_>) -> Result<Command, Refusal> {
+    let most = if line.rest == "off" { Some(0) } else { line.rest.parse().ok().filter(|most| *most > 0) };
+    let most = most.filter(|most| *most <= MEMBERS_MAX);
+    let most = most.ok_or_else(|| usage(&format!("/limit NUMBER, at most {MEMBERS_MAX}, or /limit off")))?;
+    Ok(moderate(ModerationRequest::Settings(RoomSettings { members_max: Some(most), ..RoomSettings::default() })))
+}
+
+/// `on|off`
+pub fn open_topic(line: &Arguments<'_>) -> Result<Command, Refusal> {
+    let open_subject = Some(line.is_on()?);
+    Ok(moderate(ModerationRequest::Settings(RoomSettings { open_subject, ..RoomSettings::default() })))
 }
 
 /// `on|off`
 pub fn announce(line: &Arguments<'_>) -> Result<Command, Refusal> {
     let announcement = Some(line.is_on()?);
-    Ok(moderate(ModerationRequest::Settings(RoomSettings { slow_mode_s: None, announcement })))
+    Ok(moderate(ModerationRequest::Settings(RoomSettings { announcement, ..RoomSettings::default() })))
 }
 
 /// `[TEXT|-]`

@@ -331,7 +331,15 @@ fn settings_text(settings: RoomSettings) -> String {
         true => "the room to announcements: only moderators speak".to_owned(),
         false => "the room to conversation: everybody speaks".to_owned(),
     });
-    slow_mode.into_iter().chain(announcement).collect::<Vec<_>>().join(", and ")
+    let members_max = settings.members_max.map(|most| match most {
+        0 => "no limit to the users in the room".to_owned(),
+        most => format!("the room to at most {most} users"),
+    });
+    let open_subject = settings.open_subject.map(|on| match on {
+        true => "the topic free for everybody to set".to_owned(),
+        false => "the topic for moderators to set".to_owned(),
+    });
+    [slow_mode, announcement, members_max, open_subject].into_iter().flatten().collect::<Vec<_>>().join(", and ")
 }
 
 /// The text as one line of a terminal can show it.

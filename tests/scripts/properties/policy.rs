@@ -27,15 +27,21 @@ fn request() -> impl Strategy<Value = ModerationRequest> {
         who().prop_map(|user| ModerationRequest::Unmute { user }),
         (who(), prop::sample::select(Role::ALL.to_vec()))
             .prop_map(|(user, role)| ModerationRequest::Role { user, role }),
-        (prop::option::of(0..3_u32), prop::option::of(any::<bool>())).prop_map(|(slow_mode_s, announcement)| {
-            ModerationRequest::Settings(RoomSettings { slow_mode_s, announcement })
-        }),
+        settings().prop_map(ModerationRequest::Settings),
         (prop::option::of(text()), text()).prop_map(|(subject, description)| {
             ModerationRequest::Describe(Description::parse(subject, Some(description)).unwrap())
         }),
+        text().prop_map(|subject| ModerationRequest::Describe(Description::parse(Some(subject), None).unwrap())),
         (0..4_u64).prop_map(|seq| ModerationRequest::Pin { seq }),
         (0..4_u64).prop_map(|seq| ModerationRequest::Unpin { seq }),
     ]
+}
+
+fn settings() -> impl Strategy<Value = RoomSettings> {
+    let (number, flag) = (|| prop::option::of(0..3_u32), || prop::option::of(any::<bool>()));
+    (number(), flag(), number(), flag()).prop_map(|(slow_mode_s, announcement, members_max, open_subject)| {
+        RoomSettings { slow_mode_s, announcement, members_max, open_subject }
+    })
 }
 
 fn text() -> impl Strategy<Value = &'static str> {
@@ -78,7 +84,9 @@ fn check(before: &Policy, who: Actor<'_>, request: &ModerationRequest, now: Time
     };
     let change = change?;
     let resigns = change == ModerationChange::Removed { user: who.user.clone() };
-    assert!(privilege >= Privilege::Moderator || resigns, "{privilege:?} has {request:?} done");
+    let is_subject = matches!(&change, ModerationChange::Described(change) if change.description.is_none());
+    let is_open = is_subject && before.settings().open_subject == Some(true) && before.may_speak(who, now).is_ok();
+    assert!(privilege >= Privilege::Moderator || resigns || is_open, "{privilege:?} has {request:?} done");
     let mut after = before.clone();
     after.apply(&change, who.user, now);
     assert!(after.owner().is_some() || before.owner().is_none(), "{change:?} by {privilege:?}");

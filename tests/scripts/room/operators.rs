@@ -136,3 +136,49 @@ fn what_an_admin_decides_outlives_what_operators_decide() {
         "
     ));
 }
+
+#[test]
+fn a_limit_of_users_binds_who_comes_and_neither_who_is_there_nor_who_moderates() {
+    Stage::new().check(&format!(
+        "{OPENED}
+            > Ann limits to 1
+                policy: public, at most 1
+                to all: Ann: settings at most 1
+                to Ann: Ann: settings at most 1
+            > Cy joins
+                Cy stays out, room_full: This room is limited to 1 users
+            # Who is there may come with another device.
+            > Bob/2 joins
+                Bob/2 is in
+                to Bob/2: joined e1/0 with Ann, Bob
+                to Bob/2: entered Bob
+            > Ann limits to 0
+                policy: public
+                to all: Ann: settings at most 0
+                to Ann: Ann: settings at most 0
+            > Cy joins
+                Cy is in
+                to Cy: joined e1/0 with Ann, Bob, Cy
+                to Cy: entered Cy
+                to all but Cy: Cy joins
+        "
+    ));
+}
+
+#[test]
+fn what_everybody_may_do_because_an_operator_says_so_ends_with_it() {
+    Stage::new().check(&format!(
+        "{OPENED}
+            > Bob describes tea
+                to Bob: forbidden: This room belongs to nobody: only its operators may do that, or an admin
+            > Ann opens the subject
+                policy: public, open subject
+                to all: Ann: settings open subject true
+                to Ann: Ann: settings open subject true
+            > Bob describes tea
+                policy: public, open subject
+                to all: Bob: described Description {{ subject: Some(\"tea\"), description: None }}
+                to Bob: Bob: described Description {{ subject: Some(\"tea\"), description: None }}
+        "
+    ));
+}

@@ -12,7 +12,7 @@ use super::{enters, fate, parsed};
 
 /// A line about the channel `#R`, and the command that does the same; `ID` is the id of its message. With a numeric, an
 /// answer that has it is a yes; otherwise one that has no error.
-const LINES: [(&str, &str, Option<&str>); 22] = [
+const LINES: [(&str, &str, Option<&str>); 24] = [
     ("JOIN #R", r#"{"type":"join","room":"R"}"#, None),
     ("PART #R", r#"{"type":"leave","room":"R"}"#, None),
     ("PRIVMSG #R :hi", r#"{"type":"message","room":"R","message":"hi"}"#, None),
@@ -33,6 +33,8 @@ const LINES: [(&str, &str, Option<&str>); 22] = [
     ("MODE #R +b m:Tim!*@*", r#"{"type":"mute","room":"R","user":"Tim"}"#, None),
     ("MODE #R -b m:Max!*@*", r#"{"type":"unmute","room":"R","user":"Max"}"#, None),
     ("MODE #R +m", r#"{"type":"settings","room":"R","slow_mode_s":5}"#, None),
+    ("MODE #R +l 5", r#"{"type":"settings","room":"R","slow_mode_s":5}"#, None),
+    ("MODE #R -t", r#"{"type":"settings","room":"R","slow_mode_s":5}"#, None),
     ("MODE #R +o Tim", r#"{"type":"role","room":"R","user":"Tim","role":"moderator"}"#, None),
     ("MODE #R +q Tim", r#"{"type":"role","room":"R","user":"Tim","role":"moderator"}"#, None),
 ];

@@ -190,7 +190,7 @@ pub const JSON: [&str; 53] = [
 ];
 
 /// The same in text, as far as the dialect has them. All but the first three are about the current room.
-pub const TEXT: [&str; 35] = [
+pub const TEXT: [&str; 37] = [
     "/join R",
     "/create R",
     "/end R",
@@ -208,6 +208,8 @@ pub const TEXT: [&str; 35] = [
     "/unmute Max",
     "/slow 5",
     "/announce on",
+    "/limit 5",
+    "/opentopic on",
     "/topic",
     "/describe Tea",
     "/pin 1",

@@ -7,6 +7,7 @@ mod identity;
 mod messages;
 #[cfg(feature = "jwt")]
 mod moderation;
+mod modes;
 mod registration;
 
 use crate::harness::{TestServer, free};

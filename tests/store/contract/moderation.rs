@@ -27,7 +27,11 @@ fn a_policy_and_its_audit_are_there_when_a_history_is_opened_again() {
             ModerationChange::Role { user: user("Bob"), role: Role::Moderator },
             ModerationChange::Banned { user: user("Cy"), until: Some(Time(5_000)) },
             ModerationChange::Muted { user: user("Dan"), until: None },
-            ModerationChange::Settings(RoomSettings { slow_mode_s: Some(30), announcement: None }),
+            ModerationChange::Settings(RoomSettings {
+                slow_mode_s: Some(30),
+                members_max: Some(20),
+                ..RoomSettings::default()
+            }),
             ModerationChange::Role { user: user("Bob"), role: Role::Owner },
         ];
         let mut policy = Policy::default();
@@ -108,9 +112,15 @@ fn change() -> impl Strategy<Value = ModerationChange> {
         (name(), until()).prop_map(|(name, until)| ModerationChange::Muted { user: user(name), until }),
         name().prop_map(|name| ModerationChange::Unmuted { user: user(name) }),
         (name(), role).prop_map(|(name, role)| ModerationChange::Role { user: user(name), role }),
-        (prop::option::of(0..9_u32), prop::option::of(any::<bool>())).prop_map(|(slow_mode_s, announcement)| {
-            ModerationChange::Settings(RoomSettings { slow_mode_s, announcement })
-        }),
+        (
+            prop::option::of(0..9_u32),
+            prop::option::of(any::<bool>()),
+            prop::option::of(0..9_u32),
+            prop::option::of(any::<bool>())
+        )
+            .prop_map(|(slow_mode_s, announcement, members_max, open_subject)| {
+                ModerationChange::Settings(RoomSettings { slow_mode_s, announcement, members_max, open_subject })
+            }),
         (prop::option::of(name()), prop::option::of(prop::sample::select(vec!["", "of\ntwo lines"]))).prop_map(
             |(subject, description)| {
                 let (subject, description) = (subject.map(Into::into), description.map(Into::into));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::command::{CommandSpec, Input};
 
 /// The rows. An object names its room only where that is not the current one.
-pub const COMMANDS: [CommandSpec; 16] = [
+pub const COMMANDS: [CommandSpec; 18] = [
     CommandSpec {
         name: "/create",
         arguments: "ROOM [private]",
@@ -85,6 +85,24 @@ pub const COMMANDS: [CommandSpec; 16] = [
         help: "let only moderators write",
         parse: |rest| match rest {
             "on" | "off" => moderate(json!({"type": "settings", "announcement": rest == "on"})),
+            _ => None,
+        },
+    },
+    CommandSpec {
+        name: "/limit",
+        arguments: "NUMBER|off",
+        help: "let at most so many users be in the room",
+        parse: |rest| {
+            let most = if rest == "off" { 0 } else { rest.parse::<u32>().ok().filter(|most| *most > 0)? };
+            moderate(json!({"type": "settings", "members_max": most}))
+        },
+    },
+    CommandSpec {
+        name: "/opentopic",
+        arguments: "on|off",
+        help: "let everybody set the topic",
+        parse: |rest| match rest {
+            "on" | "off" => moderate(json!({"type": "settings", "open_subject": rest == "on"})),
             _ => None,
         },
     },
@@ -197,6 +215,9 @@ mod tests {
             ("/slow 30", json!({"type": "settings", "slow_mode_s": 30})),
             ("/slow off", json!({"type": "settings", "slow_mode_s": 0})),
             ("/announce on", json!({"type": "settings", "announcement": true})),
+            ("/limit 20", json!({"type": "settings", "members_max": 20})),
+            ("/limit off", json!({"type": "settings", "members_max": 0})),
+            ("/opentopic on", json!({"type": "settings", "open_subject": true})),
             ("/end den", json!({"type": "end", "room": "den"})),
         ] {
             assert_eq!(parse(line), Input::Moderate(object), "{line}");

@@ -99,12 +99,25 @@ fn why(event: &Value) -> String {
 }
 
 fn settings(event: &Value) -> String {
-    let slow = match event["slow_mode_s"].as_u64() {
-        None | Some(0) => "no slow mode".to_owned(),
-        Some(seconds) => format!("one message every {seconds} s"),
-    };
-    let writers = if event["announcement"] == true { "only moderators may write" } else { "everybody may write" };
-    format!("{writers}, {slow}")
+    let is_on = |field: &str| event[field].as_bool();
+    let writers = is_on("announcement").map(|on| match on {
+        true => "only moderators may write".to_owned(),
+        false => "everybody may write".to_owned(),
+    });
+    let slow = event["slow_mode_s"].as_u64().map(|seconds| match seconds {
+        0 => "no slow mode".to_owned(),
+        seconds => format!("one message every {seconds} s"),
+    });
+    let most = event["members_max"].as_u64().map(|most| match most {
+        0 => "no limit to the users in the room".to_owned(),
+        most => format!("at most {most} users"),
+    });
+    let topic = is_on("open_subject").map(|on| match on {
+        true => "everybody may set the topic".to_owned(),
+        false => "only moderators may set the topic".to_owned(),
+    });
+    // An event has what was changed.
+    [writers, slow, most, topic].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -131,9 +144,11 @@ mod tests {
             ("role", json!({"role": "moderator"}), "Ann made Bob moderator"),
             (
                 "settings",
-                json!({"slow_mode_s": 5}),
-                "Ann changed the settings: everybody may write, one message every 5 s",
+                json!({"slow_mode_s": 5, "announcement": false, "members_max": 20, "open_subject": true}),
+                "Ann changed the settings: everybody may write, one message every 5 s, at most 20 users, everybody may set the \
+                 topic",
             ),
+            ("settings", json!({"slow_mode_s": 0}), "Ann changed the settings: no slow mode"),
             ("invited", json!({}), "Ann invited Bob to r"),
             ("described", json!({"subject": "Tea"}), "Ann set the topic to: Tea"),
             ("described", json!({"subject": ""}), "Ann removed the topic"),

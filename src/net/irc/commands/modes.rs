@@ -1,12 +1,13 @@
-//! MODE: the role of a user is a mode with a nick, a ban or a mute an entry of the list `b`, announcements are `m`.
+//! MODE: the role of a user is a mode with a nick, a ban or a mute an entry of the list `b`; announcements are `m`, the
+//! limit of users `l`, and `t` is off where everybody sets the topic.
 //!
-//! What a room is made with stays: `i` and `s` of a private room. `n` and `t` are on in every room: only members speak,
-//! and only moderators set the topic.
+//! What a room is made with stays: `i` and `s` of a private room. `n` is on in every room: only members speak. Keys are
+//! none: a private room admits by list and invitation.
 
 use std::sync::Arc;
 
 use super::channels::{existing, is_member, moderate};
-use crate::chat::policy::{ModerationRequest, Policy, Role, RoomSettings};
+use crate::chat::policy::{MEMBERS_MAX, ModerationRequest, Policy, Role, RoomSettings};
 use crate::chat::{End, RoomName, Time, UserName};
 use crate::net::irc::conversation::Conversation;
 use crate::wire::irc::{self, Line, clean};
@@ -28,6 +29,7 @@ pub fn mode(this: &mut Conversation, line: &Line) -> Option<End> {
         return None;
     };
     let (mut on, mut params, mut count) = (true, line.params[2..].iter().filter(|param| !param.is_empty()), 0);
+    let mut settings = RoomSettings::default();
     for letter in changes.chars() {
         match letter {
             '+' => on = true,
@@ -48,18 +50,31 @@ pub fn mode(this: &mut Conversation, line: &Line) -> Option<End> {
                     change_role(this, &room, (letter, nick), on);
                 }
             },
-            'm' => {
-                let settings = RoomSettings { announcement: Some(on), slow_mode_s: None };
-                moderate(this, ("MODE", &room), ModerationRequest::Settings(settings), None);
+            'm' => settings.announcement = Some(on),
+            't' => settings.open_subject = Some(!on),
+            'l' if on => match params.next().and_then(|most| most.parse().ok()).filter(|most| is_limit(*most)) {
+                Some(most) => settings.members_max = Some(most),
+                None => wrong_parameter(this, &room, 'l', "*", "It needs a number of users"),
+            },
+            'l' => settings.members_max = Some(0),
+            'k' => {
+                wrong_parameter(this, &room, 'k', "*", "A room has no key: a private one has a list, and invitations")
             }
-            'n' | 't' | 'i' | 's' => check_fixed(this, &room, letter, on),
+            'n' | 'i' | 's' => check_fixed(this, &room, letter, on),
             other => {
                 let middle = clean(&other.to_string());
                 this.client.numeric("472", &middle, "is unknown mode char to me");
             }
         }
     }
+    if settings != RoomSettings::default() {
+        moderate(this, ("MODE", &room), ModerationRequest::Settings(settings), None);
+    }
     None
+}
+
+fn is_limit(most: u32) -> bool {
+    (1..=MEMBERS_MAX).contains(&most)
 }
 
 fn policy(this: &Conversation, room: &RoomName) -> Arc<Policy> {
@@ -68,9 +83,18 @@ fn policy(this: &Conversation, room: &RoomName) -> Arc<Policy> {
 
 fn tell_modes(this: &mut Conversation, room: &RoomName) {
     let policy = policy(this, room);
-    let announcement = if policy.settings().announcement == Some(true) { "m" } else { "" };
-    let private = if policy.is_private() { ("i", "s") } else { ("", "") };
-    let modes = format!("+{}{announcement}n{}t", private.0, private.1);
+    let RoomSettings { announcement, members_max, open_subject, .. } = policy.settings();
+    let limit = members_max.filter(|most| *most > 0);
+    let modes = [
+        ("i", policy.is_private()),
+        ("l", limit.is_some()),
+        ("m", announcement == Some(true)),
+        ("n", true),
+        ("s", policy.is_private()),
+        ("t", open_subject != Some(true)),
+    ];
+    let modes: String = modes.iter().filter(|(_, is_on)| *is_on).map(|(letter, _)| *letter).collect();
+    let modes = format!("+{modes}{}", limit.map(|most| format!(" {most}")).unwrap_or_default());
     let channel = irc::channel(room);
     this.client.numeric("324", &format!("{channel} {modes}"), None);
     // A room that nobody has created is as old as it is open.
@@ -137,7 +161,7 @@ fn change_role(this: &mut Conversation, room: &RoomName, (letter, nick): (char, 
 
 /// A mode that cannot be changed: it is an error to want it otherwise.
 fn check_fixed(this: &mut Conversation, room: &RoomName, letter: char, on: bool) {
-    let is_on = matches!(letter, 'n' | 't') || policy(this, room).is_private();
+    let is_on = letter == 'n' || policy(this, room).is_private();
     if is_on != on {
         wrong_parameter(this, room, letter, "*", "This is decided when a room is made, and stays");
     }

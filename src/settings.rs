@@ -10,7 +10,7 @@ use log::LevelFilter;
 
 use std::time::Duration;
 
-use crate::chat::{IRC_NAME, IceServer, Limits};
+use crate::chat::{IRC_NAME, IceServer, Limits, UserName};
 use crate::store::{Durability, Retention};
 
 /// What webhooks may reach though it is not public.
@@ -20,6 +20,15 @@ pub enum WebhookTarget {
     Network(IpNet),
     /// What a host's name resolves to.
     Host(String),
+}
+
+/// Who may become an operator on IRC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IrcOperator {
+    /// The name, which need not be a nick.
+    pub name: UserName,
+    /// The SHA-256 of the password.
+    pub digest: [u8; 32],
 }
 
 /// All settings of a server. `Settings::default()` is what `roomd` runs with when none is given.
@@ -45,6 +54,8 @@ pub struct Settings {
     /// The server's name on IRC: the source of its lines, and the host in those of users. It is a host name, and need not
     /// be one that anybody can look up.
     pub irc_name: String,
+    /// Who may become an operator on IRC.
+    pub irc_operators: Vec<IrcOperator>,
     /// Whether the IRC port speaks TLS. `None` is where there is a certificate; a server that is to and has none does
     /// not start.
     pub irc_tls: Option<bool>,
@@ -139,6 +150,7 @@ impl Default for Settings {
             lines: Some("127.0.0.1:8001".to_owned()),
             irc: None,
             irc_name: IRC_NAME.to_owned(),
+            irc_operators: Vec::new(),
             irc_tls: None,
             metrics: None,
             tls_cert: None,
@@ -206,6 +218,16 @@ pub fn irc_name(text: &str) -> Result<String, String> {
     } else {
         Err(format!("must be a host name such as irc.example.org, of at most {IRC_NAME_MAX} characters, not {text:?}"))
     }
+}
+
+/// An operator on IRC, from what another one writes: `NAME:DIGEST`.
+#[must_use]
+pub fn irc_operator(text: &str) -> Option<IrcOperator> {
+    let (name, digits) = text.rsplit_once(':')?;
+    let digits: Vec<_> = digits.chars().map(|digit| digit.to_digit(16)).collect::<Option<_>>()?;
+    let bytes = digits.chunks_exact(2).map(|pair| u8::try_from(16 * pair[0] + pair[1]));
+    let digest = <[u8; 32]>::try_from(bytes.collect::<Result<Vec<_>, _>>().ok()?).ok()?;
+    (digits.len() == 64).then_some(IrcOperator { name: UserName::parse(name).ok()?, digest })
 }
 
 /// The addresses of this machine: load generators, and proxies that are not trusted by name.

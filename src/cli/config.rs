@@ -72,6 +72,7 @@ mod tests {
             ("ADDR" | "ADDR|off", _) => &["[::1]:0"],
             ("PREFIX", _) => &["/chat"],
             ("HOST", _) => &["irc.example.org"],
+            ("OPERATOR", _) => &["ann:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
             ("PATH" | "PATH|off" | "TEXT", _) => &["/srv/a \"b\""],
             ("ORIGIN", _) => &["https://a.org,http://b:8080"],
             ("SERVER", _) => &["stun:a.org,turn:u%2C:c%3A@b.org:3478?transport=tcp"],

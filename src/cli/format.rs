@@ -15,7 +15,7 @@ use toml::Value;
 
 use crate::chat::IceServer;
 use crate::cli::{ice, origin};
-use crate::settings::{self, WebhookTarget};
+use crate::settings::{self, IrcOperator, WebhookTarget};
 use roomd_cli::address::listen_address;
 use roomd_cli::value;
 
@@ -131,6 +131,19 @@ pub fn base_path() -> Format<String> {
 /// The name of a server on IRC.
 pub fn irc_name() -> Format<String> {
     Format::new("HOST", "host name of at most 63 characters", settings::irc_name, |name| Value::String(name.clone()))
+}
+
+/// Who may become an operator on IRC.
+pub fn irc_operators() -> Format<Vec<IrcOperator>> {
+    let parse = |text: &str| {
+        settings::irc_operator(text)
+            .ok_or_else(|| format!("must be a name and a SHA-256 such as ann:01ab…, not {text:?}"))
+    };
+    let print = |operator: &IrcOperator| {
+        let digits: String = operator.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}:{digits}", operator.name)
+    };
+    list("OPERATOR", "NAME:SHA256", usize::MAX, parse, print)
 }
 
 /// The path of a file, or a word in its place.

@@ -13,8 +13,8 @@ use toml::Value;
 
 use crate::chat::{Slow, WriterStart};
 use crate::cli::format::{
-    self, Format, Print, address, base_path, bytes, choice, count, ice_servers, irc_name, mode, networks,
-    optional_text, or_off, origins, path, switch, time, webhook_targets,
+    self, Format, Print, address, base_path, bytes, choice, count, ice_servers, irc_name, irc_operators, mode,
+    networks, optional_text, or_off, origins, path, switch, time, webhook_targets,
 };
 use crate::settings::Settings;
 use crate::store::Durability;
@@ -85,6 +85,9 @@ settings! {
         "irc", irc, Restart, or_off(address());
         /// The server's name on IRC, a host name: the source of its lines, and the host of its users.
         "irc-name", irc_name, Restart, irc_name();
+        /// Who may become an operator on IRC with OPER, who ends connections: each a name and the
+        /// SHA-256 of a password that nobody can guess, as sha256sum prints it. Admins are without.
+        "irc-operator", irc_operators, AtOnce, irc_operators();
         /// Whether the IRC port speaks TLS. auto is with a certificate.
         "irc-tls", irc_tls, NewConnections, choice([("on", Some(true)), ("off", Some(false)), ("auto", None)]);
         /// Where the server's figures are served as /metrics, for a Prometheus: without a token, to

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::chat::{
     Code, DisplayName, End, Event, FoldedName, Id, Identity, Refusal, RoomName, RoomRequest, Slow, UserName, Visibility,
@@ -28,6 +29,8 @@ pub struct Directory {
     departed: Mutex<VecDeque<DepartedUser>>,
     /// What IRC clients have said of their users.
     pub(in crate::engine) idents: Arc<Idents>,
+    /// Connections whose users are operators on IRC.
+    operators: AtomicUsize,
     /// Names that are about to be used.
     pub reserved: Arc<ReservedNames>,
 }
@@ -77,6 +80,7 @@ impl Drop for DirectoryEntry {
         if is_gone && self.connection.visibility != Visibility::Hidden {
             self.directory.remember(&self.connection);
         }
+        self.directory.set_operator(&self.connection, false);
         if self.connection.ident().is_some() {
             self.directory.idents.went(self.connection.user());
         }
@@ -140,6 +144,30 @@ impl Directory {
         if connection.set_ident(ident) {
             self.idents.came(connection.user(), ident);
         }
+    }
+
+    /// Makes the user of a connection an operator on IRC with it, or ends that.
+    pub fn set_operator(&self, connection: &UserConnection, on: bool) {
+        if connection.set_operator(on) {
+            // Whoever counts is told of about now.
+            _ = if on {
+                self.operators.fetch_add(1, Ordering::Relaxed)
+            } else {
+                self.operators.fetch_sub(1, Ordering::Relaxed)
+            };
+        }
+    }
+
+    /// How many connections have an operator on IRC.
+    #[must_use]
+    pub fn operators(&self) -> usize {
+        self.operators.load(Ordering::Relaxed)
+    }
+
+    /// Whether a user is an operator on IRC.
+    #[must_use]
+    pub fn is_operator(&self, user: &UserName) -> bool {
+        self.connections(user).iter().any(|connection| connection.is_operator())
     }
 
     /// The users of this name, in any spelling, that have gone, the newest first.

@@ -74,6 +74,8 @@ struct State {
     real_name: Option<DisplayName>,
     /// The user's name where the client runs, as it has said.
     ident: Option<Arc<str>>,
+    /// Whether its user is an operator on IRC with it.
+    is_operator: bool,
     /// How often what conversations are joined with was replaced.
     generation: u64,
     /// `None` when the connection has ended: no conversation may be joined for it any more.
@@ -102,6 +104,7 @@ impl UserConnection {
             asks_receipts: false,
             real_name: None,
             ident: None,
+            is_operator: false,
             generation: 0,
             conversations: Some(VecDeque::new()),
         };
@@ -221,6 +224,17 @@ impl UserConnection {
     #[must_use]
     pub fn ident(&self) -> Option<Arc<str>> {
         self.state.lock().ident.clone()
+    }
+
+    /// Whether its user is an operator on IRC with it.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.state.lock().is_operator
+    }
+
+    /// Makes its user an operator, or ends that; whether it was otherwise.
+    pub(super) fn set_operator(&self, on: bool) -> bool {
+        std::mem::replace(&mut self.state.lock().is_operator, on) != on
     }
 
     /// Remembers the ident, unless there is one; whether there was none.

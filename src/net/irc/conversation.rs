@@ -13,6 +13,7 @@ use super::monitor::Monitor;
 use super::reader::IrcInput;
 use crate::chat::{Command, Cost, End, FoldedName, Identity, Request, RoomName, UserName};
 use crate::engine::Engine;
+use crate::engine::admin::check as check_admin;
 use crate::engine::clients::connection::Connection;
 use crate::engine::clients::outbox::Outbox;
 use crate::net::context::ServerContext;
@@ -33,6 +34,8 @@ pub struct Conversation {
     pub(super) marks: MarkTimes,
     /// Whom it watches.
     pub(super) monitor: Monitor,
+    /// As whom it ends connections, if it may: as an admin, or a name of `--irc-operator`.
+    pub(super) operator: Option<Identity>,
     /// Whether it has come with TLS.
     pub(super) tls: bool,
 }
@@ -47,6 +50,7 @@ impl Conversation {
         tls: bool,
     ) -> Self {
         let drawn = getrandom::u64().expect("the system gives randomness");
+        let operator = Some(connection.identity()).filter(|who| check_admin(who).is_ok()).cloned();
         let monitor = Monitor::new(Arc::clone(&context.engine), connection.as_others_see().number);
         Self {
             context,
@@ -57,6 +61,7 @@ impl Conversation {
             notices: (drawn, 0),
             marks: MarkTimes::default(),
             monitor,
+            operator,
             tls,
         }
     }

@@ -13,7 +13,7 @@ use roomd_protocol::{DISPLAY_NAME_CHARS_MAX, ROOM_CHARS_MAX, USER_CHARS_MAX};
 
 const VERSION: &str = concat!("roomd-", env!("CARGO_PKG_VERSION"));
 /// The modes of users, and those of channels.
-const USER_MODES: &str = "i";
+const USER_MODES: &str = "io";
 const CHANNEL_MODES: &str = "bilmnoqst";
 /// Targets of one command, at most.
 pub const TARGETS_MAX: usize = 4;
@@ -89,7 +89,8 @@ pub fn lusers(context: &ServerContext, client: &mut Client) {
 fn users(context: &ServerContext, client: &mut Client, users: usize) {
     let rooms = context.engine.hub.len();
     client.numeric("251", "", &*format!("There are {users} users and 0 invisible on 1 servers"));
-    client.numeric("252", "0", "operator(s) online");
+    let operators = context.engine.directory.operators();
+    client.numeric("252", &operators.to_string(), "operator(s) online");
     let unknown = context.registering.load(Ordering::Relaxed);
     client.numeric("253", &unknown.to_string(), "unknown connection(s)");
     client.numeric("254", &rooms.to_string(), "channels formed");

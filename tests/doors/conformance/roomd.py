@@ -1,4 +1,5 @@
 """Runs roomd for irctest, the conformance suite of IRC servers: see `run`."""
+from hashlib import sha256
 import os
 from typing import Optional, Set, Type
 
@@ -41,6 +42,7 @@ class RoomdController(BaseServerController, DirectoryBasedController):
         self.create_config()
         command = [os.environ["ROOMD"], "serve", "--guests", "on", "--listen", "127.0.0.1:0", "--lines", "off"]
         command += ["--irc", f"{hostname}:{port}", "--irc-name", "My.Little.Server", "--name", "test server"]
+        command += ["--irc-operator", "operuser:" + sha256(b"operpassword").hexdigest()]
         command += ["--rate-per-s", "0", "--data", str(self.directory / "roomd.db")]
         if ssl:
             self.gen_ssl()

@@ -43,7 +43,7 @@ const LINES: [(&str, &str, Option<&str>); 24] = [
 /// itself: in a public room it changes nothing, and anybody may say it.
 const OTHERS: &str = "NOTICE INVITE AWAY MONITOR NICK SETNAME WHOIS WHOWAS ISON USERHOST LIST PING PONG CAP QUIT MOTD \
                       LUSERS VERSION TIME INFO ADMIN LINKS STATS HELP HELPOP USERS SUMMON USER PASS AUTHENTICATE OPER KILL \
-                      REHASH RESTART DIE SQUIT CONNECT WALLOPS";
+                      REHASH RESTART DIE SQUIT CONNECT";
 
 fn is_refusal(line: &str) -> bool {
     let number = line.split(' ').nth(1).unwrap_or_default();

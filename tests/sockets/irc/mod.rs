@@ -8,6 +8,7 @@ mod messages;
 #[cfg(feature = "jwt")]
 mod moderation;
 mod modes;
+mod operators;
 mod registration;
 
 use crate::harness::{TestServer, free};

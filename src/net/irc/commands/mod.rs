@@ -9,6 +9,7 @@ mod marks;
 mod messages;
 mod modes;
 mod monitor;
+mod operators;
 mod server;
 mod users;
 mod who;
@@ -91,14 +92,13 @@ const ROWS: &[IrcCommand] = &[
     row("USER", 0, server::registered),
     row("PASS", 0, server::registered),
     row("AUTHENTICATE", 0, server::authenticated),
-    row("OPER", 2, server::oper),
-    row("KILL", 0, server::privileged),
+    row("OPER", 2, operators::oper),
+    row("KILL", 0, operators::kill),
     row("REHASH", 0, server::privileged),
     row("RESTART", 0, server::privileged),
     row("DIE", 0, server::privileged),
     row("SQUIT", 0, server::privileged),
     row("CONNECT", 0, server::privileged),
-    row("WALLOPS", 0, server::privileged),
 ];
 
 /// The names of all commands.

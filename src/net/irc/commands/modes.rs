@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::channels::{existing, is_member, moderate};
+use super::operators::resign;
 use crate::chat::policy::{MEMBERS_MAX, ModerationRequest, Policy, Role, RoomSettings};
 use crate::chat::{End, RoomName, Time, UserName};
 use crate::net::irc::conversation::Conversation;
@@ -171,7 +172,7 @@ fn wrong_parameter(this: &mut Conversation, room: &RoomName, letter: char, param
     this.client.numeric("696", &format!("{} {letter} {}", irc::channel(room), clean(param)), why);
 }
 
-/// The modes of a user: `i`, for everybody; nobody finds a user who shares no room by listing.
+/// The modes of a user: `i`, for everybody, since nobody finds a user who shares no room by listing; `o` of an operator.
 fn of_user(this: &mut Conversation, line: &Line, target: &str) {
     match this.user(target) {
         Ok(user) if user == this.who().user => {}
@@ -180,9 +181,16 @@ fn of_user(this: &mut Conversation, line: &Line, target: &str) {
         }
         _ => return this.client.numeric("401", &clean(target), "No such nick/channel"),
     }
-    let Some(changes) = line.param(1) else { return this.client.numeric("221", "+i", None) };
-    if changes.chars().any(|letter| !matches!(letter, '+' | '-' | 'i')) {
+    let Some(changes) = line.param(1) else {
+        let modes = if this.operator.is_some() { "+io" } else { "+i" };
+        return this.client.numeric("221", modes, None);
+    };
+    if changes.chars().any(|letter| !matches!(letter, '+' | '-' | 'i' | 'o')) {
         this.client.numeric("501", "", "Unknown MODE flag");
+    }
+    if changes.contains("-o") && this.operator.is_some() {
+        resign(this);
+        this.own_line(&format!("MODE {}", this.client.nick), "-o");
     }
     if changes.contains('i') {
         this.own_line(&format!("MODE {}", this.client.nick), "+i");

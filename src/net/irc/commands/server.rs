@@ -140,12 +140,7 @@ pub fn authenticated(this: &mut Conversation, _: &Line) -> Option<End> {
     None
 }
 
-pub fn oper(this: &mut Conversation, _: &Line) -> Option<End> {
-    this.client.numeric("491", "", "No O-lines for your host: an admin's token is shown when you connect");
-    None
-}
-
 pub fn privileged(this: &mut Conversation, _: &Line) -> Option<End> {
-    this.client.numeric("481", "", "Permission Denied: this server is not ruled from IRC");
+    this.client.numeric("481", "", "Permission Denied: you are not an operator of the server");
     None
 }

@@ -55,6 +55,7 @@ pub fn nick(this: &mut Conversation, line: &Line) -> Option<End> {
         let connection = this.connection.as_others_see();
         connection.set_real_name(this.client.real_name.clone());
         this.client.ident.iter().for_each(|ident| this.engine().directory.set_ident(connection, ident));
+        this.engine().directory.set_operator(connection, this.operator.is_some());
         let new = irc::nick(&this.who().user).into_owned();
         this.client.line(&old, "NICK", &*new);
         this.client.nick = new;
@@ -101,6 +102,9 @@ fn tell_user(this: &mut Conversation, user: UserName) {
     }
     let info = welcome::network(&this.context);
     this.client.numeric("312", &format!("{nick} {server}"), &*info);
+    if this.engine().directory.is_operator(&user) {
+        this.client.numeric("313", &nick, "is an operator of this server");
+    }
     if this.engine().registered(&user) {
         this.client.numeric("330", &format!("{nick} {nick}"), "is logged in as");
     }
@@ -217,9 +221,10 @@ pub fn userhost(this: &mut Conversation, line: &Line) -> Option<End> {
         .into_iter()
         .map(|user| {
             let nick = irc::nick(&user).into_owned();
-            let ident = ident_of(this, &user);
+            let (ident, is_operator) = (ident_of(this, &user), this.engine().directory.is_operator(&user));
             let here = if presence(this, user).status == Status::Away { '-' } else { '+' };
-            format!("{nick}={here}{ident}@{}", this.client.server)
+            let star = if is_operator { "*" } else { "" };
+            format!("{nick}{star}={here}{ident}@{}", this.client.server)
         })
         .collect();
     this.client.numeric("302", "", &*there.join(" "));

@@ -33,20 +33,21 @@ pub fn who(this: &mut Conversation, line: &Line) -> Option<End> {
         .split_once('%')
         .map_or_else(|| (line.param(1).unwrap_or_default(), None), |(flags, fields)| (flags, Some(fields)));
     let query = query(fields);
-    // There are no operators.
-    if !flags.contains('o') {
-        if irc::is_channel(mask) {
-            if let Ok(room) = this.room(mask) {
-                let users = members(this, &room);
-                for member in &users.members {
-                    tell(this, &query, Some((&room, &users)), member);
-                }
-            }
-        } else {
-            for presence in who_fits(this, mask) {
-                tell(this, &query, None, &presence);
-            }
+    let room = Some(mask).filter(|mask| irc::is_channel(mask)).map(|mask| this.room(mask));
+    let (place, mut found) = match room {
+        Some(Ok(room)) => {
+            let users = members(this, &room);
+            let found = users.members.clone();
+            (Some((room, users)), found)
         }
+        Some(Err(_)) => (None, Vec::new()),
+        None => (None, who_fits(this, mask)),
+    };
+    if flags.contains('o') {
+        found.retain(|presence| this.engine().directory.is_operator(&presence.user));
+    }
+    for presence in &found {
+        tell(this, &query, place.as_ref().map(|(room, users)| (room, users)), presence);
     }
     this.client.numeric("315", &clean(mask), "End of /WHO list");
     None
@@ -89,8 +90,9 @@ fn tell(this: &mut Conversation, query: &Query, place: Option<(&RoomName, &Chann
     };
     let (name, ident) = (name_of(this, &member.user), ident_of(this, &member.user));
     let host = Arc::clone(&this.client.server);
+    let star = if this.engine().directory.is_operator(&member.user) { "*" } else { "" };
     let Some(fields) = &query.fields else {
-        let middle = format!("{channel} {ident} {host} {SERVER} {nick} {here}{prefix}");
+        let middle = format!("{channel} {ident} {host} {SERVER} {nick} {here}{star}{prefix}");
         return this.client.numeric("352", &middle, &*format!("0 {name}"));
     };
     let account = if this.engine().registered(&member.user) { nick.clone() } else { "0".to_owned() };
@@ -106,7 +108,7 @@ fn tell(this: &mut Conversation, query: &Query, place: Option<(&RoomName, &Chann
                 'h' => host.to_string(),
                 's' => SERVER.to_owned(),
                 'n' => nick.clone(),
-                'f' => format!("{here}{prefix}"),
+                'f' => format!("{here}{star}{prefix}"),
                 'd' | 'l' => "0".to_owned(),
                 'a' => account.clone(),
                 'o' => "n/a".to_owned(),

@@ -30,6 +30,8 @@ mod service_manager;
 mod settings;
 mod sources;
 pub mod tls;
+#[cfg(feature = "chat")]
+mod top;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -61,6 +63,9 @@ pub enum Invocation {
     /// Chat in a room of a server.
     #[cfg(feature = "chat")]
     Chat(roomd_terminal::Arguments),
+    /// Show a server live.
+    #[cfg(feature = "chat")]
+    Top(roomd_terminal::top::Top),
     /// See and do what an admin may.
     #[cfg(feature = "chat")]
     Admin(roomd_terminal::admin::Admin),
@@ -101,6 +106,8 @@ impl Invocation {
             Self::Chat(arguments) => roomd_terminal::run(arguments),
             #[cfg(feature = "chat")]
             Self::Admin(admin) => admin::run(&admin),
+            #[cfg(feature = "chat")]
+            Self::Top(top) => top::run(&top),
             #[cfg(feature = "chat")]
             Self::Invite(invite) => invite::run(&invite),
             #[cfg(feature = "load")]
@@ -207,6 +214,10 @@ fn parse_from(environment: Environment) -> Result<(Invocation, Vec<String>), Cli
         return Ok((Invocation::Admin(roomd_terminal::admin::read(flags).map_err(CliError::Mistake)?), Vec::new()));
     }
     #[cfg(feature = "chat")]
+    if name == "top" {
+        return Ok((Invocation::Top(roomd_terminal::top::read(flags).map_err(CliError::Mistake)?), Vec::new()));
+    }
+    #[cfg(feature = "chat")]
     if name == "invite" {
         return Ok((Invocation::Invite(roomd_terminal::invite::read(flags).map_err(CliError::Mistake)?), Vec::new()));
     }
@@ -257,7 +268,8 @@ fn command() -> Command {
     let root = root
         .subcommand(roomd_terminal::arguments::command())
         .subcommand(roomd_terminal::invite::command())
-        .subcommand(roomd_terminal::admin::command());
+        .subcommand(roomd_terminal::admin::command())
+        .subcommand(roomd_terminal::top::command());
     #[cfg(feature = "load")]
     let root = root.subcommand(roomd_load::arguments::command());
     #[cfg(feature = "race")]

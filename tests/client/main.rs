@@ -27,3 +27,5 @@ mod script;
 mod terminal;
 #[cfg(all(feature = "chat", feature = "tls"))]
 mod tls;
+#[cfg(all(feature = "chat", feature = "jwt", feature = "sqlite"))]
+mod top;

@@ -144,6 +144,36 @@ pub fn ask_as_admin(
     ApiRequest { method, resource: &format!("admin/{resource}"), token: Some(token), body }.made(url, options)
 }
 
+/// The figures of a server in Prometheus' text format: with an admin's token, or without one from the port of `--metrics`. Of
+/// the options it uses the trust and the timeouts. Blocks on the server.
+///
+/// # Errors
+/// The server refuses it, or was not reached.
+pub fn read_figures(url: &str, token: Option<&Secret>, options: &Options) -> Result<String, ClaimError> {
+    let address = Address::parse(url).map_err(ClaimError::Failed)?;
+    let (_, api) = address.for_api("");
+    let target = format!("{}/metrics", api.strip_suffix("/api/v1/").unwrap_or_default());
+    let request = ApiRequest { method: "GET", resource: "", token, body: String::new() };
+    let (status, body) = request.send_to(address, &target, options).map_err(ClaimError::Failed)?;
+    match status {
+        200 => String::from_utf8(body).map_err(|_| no_answer()),
+        _ => Err(refused(status, &serde_json::from_slice(&body).unwrap_or(Value::Null))),
+    }
+}
+
+/// The rooms that a server lists for the token's user or, without one, for a guest, with the number of users in each. Of the
+/// options it uses the trust and the timeouts. Blocks on the server.
+///
+/// # Errors
+/// The server refuses it, or was not reached.
+pub fn list_rooms(url: &str, token: Option<&Secret>, options: &Options) -> Result<Vec<(String, u64)>, ClaimError> {
+    let request = ApiRequest { method: "GET", resource: "rooms", token, body: String::new() };
+    let response = request.made(url, options)?;
+    let rooms = response["rooms"].as_array().ok_or_else(no_answer)?;
+    let each = rooms.iter().map(|room| Some((room["room"].as_str()?.to_owned(), room["members"].as_u64()?)));
+    each.collect::<Option<_>>().ok_or_else(no_answer)
+}
+
 fn no_answer() -> ClaimError {
     ClaimError::Failed("the server's answer is not understood".to_owned())
 }
@@ -176,23 +206,22 @@ impl ApiRequest<'_> {
     /// Sends it; the body of the response, if it was carried out.
     fn made(&self, url: &str, options: &Options) -> Result<Value, ClaimError> {
         let (status, response) = self.send(url, options).map_err(ClaimError::Failed)?;
-        match status {
-            200..300 => Ok(response),
-            400..500 => {
-                let text = |field: &str| response["error"][field].as_str().map(str::to_owned);
-                let sentence = text("message").unwrap_or_else(|| format!("the server answered {status}"));
-                Err(ClaimError::Refused(text("code").unwrap_or_default(), sentence))
-            }
-            _ => Err(ClaimError::Failed(format!("the server answered {status}"))),
-        }
+        if (200..300).contains(&status) { Ok(response) } else { Err(refused(status, &response)) }
     }
 
     /// Sends it on a new connection; the status and the JSON of the response, `Null` if it has none.
     fn send(&self, url: &str, options: &Options) -> Result<(u16, Value), String> {
-        let Options { connect_timeout, write_timeout, .. } = *options;
-        let Self { method, resource, token, body } = self;
         let address = Address::parse(url)?;
-        let (host, target) = address.for_api(resource);
+        let (_, target) = address.for_api(self.resource);
+        let (status, body) = self.send_to(address, &target, options)?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+
+    /// Sends it to this path of a server; the status and the body of the response.
+    fn send_to(&self, address: Address, target: &str, options: &Options) -> Result<(u16, Vec<u8>), String> {
+        let Options { connect_timeout, write_timeout, .. } = *options;
+        let Self { method, token, body, .. } = self;
+        let (host, _) = address.for_api("");
         let bearer = token.map_or(String::new(), |token| format!("Authorization: Bearer {}\r\n", token.reveal()));
         let length = if body.is_empty() {
             String::new()
@@ -208,6 +237,16 @@ impl ApiRequest<'_> {
         let response = read_to_end(&mut stream, connect_timeout).map_err(failed)?;
         parse_response(&response).ok_or_else(|| format!("{host} does not answer in HTTP"))
     }
+}
+
+/// What a status that is none of success means.
+fn refused(status: u16, response: &Value) -> ClaimError {
+    let answered = format!("the server answered {status}");
+    if !(400..500).contains(&status) {
+        return ClaimError::Failed(answered);
+    }
+    let text = |field: &str| response["error"][field].as_str().map(str::to_owned);
+    ClaimError::Refused(text("code").unwrap_or_default(), text("message").unwrap_or(answered))
 }
 
 /// Reads up to the end of the stream or the greatest size of a response, and gives up after `timeout`.
@@ -226,10 +265,10 @@ fn read_to_end(stream: &mut SocketStream, timeout: Duration) -> std::io::Result<
     Ok(bytes)
 }
 
-fn parse_response(bytes: &[u8]) -> Option<(u16, Value)> {
+fn parse_response(bytes: &[u8]) -> Option<(u16, Vec<u8>)> {
     let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Response::new(&mut fields);
     let httparse::Status::Complete(length) = head.parse(bytes).ok()? else { return None };
     let status = head.code?;
-    Some((status, serde_json::from_slice(&bytes[length..]).unwrap_or(Value::Null)))
+    Some((status, bytes[length..].to_vec()))
 }

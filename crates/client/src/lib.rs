@@ -37,7 +37,8 @@ mod subscription;
 mod throttle;
 
 pub use claim::{
-    ClaimError, accept_invitation, ask_as_admin, claim_name, create_invitation, is_token_accepted, sign_in,
+    ClaimError, accept_invitation, ask_as_admin, claim_name, create_invitation, is_token_accepted, list_rooms,
+    read_figures, sign_in,
 };
 pub use client::{Client, Waker};
 pub use command::Command;

@@ -19,6 +19,7 @@ pub mod invite;
 mod output;
 mod state_directory;
 mod token;
+pub mod top;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

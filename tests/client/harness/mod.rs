@@ -39,6 +39,12 @@ impl TestServer {
         self.0.as_ref().unwrap().http_address()
     }
 
+    /// Where its figures are.
+    #[cfg(all(feature = "chat", feature = "jwt", feature = "sqlite"))]
+    pub fn metrics(&self) -> SocketAddr {
+        self.0.as_ref().unwrap().metrics_address().unwrap()
+    }
+
     /// What is behind it.
     pub fn engine(&self) -> &Arc<roomd::engine::Engine> {
         self.0.as_ref().unwrap().engine()

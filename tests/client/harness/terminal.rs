@@ -1,4 +1,4 @@
-//! `roomd chat` under a pseudo-terminal: keys go in, and a screen comes out.
+//! `roomd chat` and `roomd top` under a pseudo-terminal: keys go in, and a screen comes out.
 //!
 //! The screen is what a terminal would show after all that was written to it, so a claim is about
 //! what a person sees, and not about bytes.
@@ -18,6 +18,9 @@ use rustix::termios::{OptionalActions, Termios, Winsize, tcgetattr, tcsetattr, t
 use super::home::{Home, roomd_of};
 use super::{DEADLINE, roomd};
 
+/// Rows of the screen of a conversation.
+const ROWS: u16 = 40;
+
 /// See the module.
 pub struct Terminal {
     child: Child,
@@ -33,25 +36,30 @@ pub struct Terminal {
 impl Terminal {
     /// Runs `roomd chat` with these arguments, on a screen of this width.
     pub fn chat(url: &str, arguments: &[&str], columns: u16) -> Self {
-        Self::run(roomd(), url, arguments, columns)
+        Self::run(roomd(), &[&["chat", url], arguments].concat(), (columns, ROWS))
     }
 
     /// The same, of somebody whose home this is.
     pub fn chat_of(home: &Home, url: &str, arguments: &[&str], columns: u16) -> Self {
-        Self::run(roomd_of(home), url, arguments, columns)
+        Self::run(roomd_of(home), &[&["chat", url], arguments].concat(), (columns, ROWS))
     }
 
-    fn run(mut command: Command, url: &str, arguments: &[&str], columns: u16) -> Self {
-        const ROWS: u16 = 40;
+    /// Runs `roomd top` with these arguments, in 80 by 24.
+    #[cfg(all(feature = "jwt", feature = "sqlite"))]
+    pub fn top(url: &str, arguments: &[&str]) -> Self {
+        Self::run(roomd(), &[&["top", url], arguments].concat(), (80, 24))
+    }
+
+    fn run(mut command: Command, arguments: &[&str], (columns, rows): (u16, u16)) -> Self {
         let control = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&control).unwrap();
         unlockpt(&control).unwrap();
         let name = ptsname(&control, Vec::new()).unwrap();
         let tty: File = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap().into();
-        tcsetwinsize(&tty, Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        tcsetwinsize(&tty, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let before = tcgetattr(&tty).unwrap();
         let stdio = || Stdio::from(tty.try_clone().unwrap());
-        command.args(["chat", url]).args(arguments).stdin(stdio()).stdout(stdio()).stderr(stdio());
+        command.args(arguments).stdin(stdio()).stdout(stdio()).stderr(stdio());
         let child = command.spawn().unwrap();
         let keys = File::from(control);
         let mut screen = keys.try_clone().unwrap();
@@ -65,7 +73,7 @@ impl Terminal {
                 }
             }
         });
-        let size = [ROWS, columns].map(|cells| NonZeroU16::new(cells).unwrap());
+        let size = [rows, columns].map(|cells| NonZeroU16::new(cells).unwrap());
         let parser = vt100::Parser::new(size[0], size[1], 500);
         Self { child, keys, tty, before, parser, bytes, reader: Some(reader) }
     }

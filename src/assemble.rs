@@ -194,15 +194,17 @@ impl Server {
         let clock = Clock::start();
         let metrics = Arc::<Metrics>::default();
         let dispatcher = Arc::<Dispatcher>::default();
-        let Backend { rooms: store, accounts, hooks, webhooks, .. } =
+        let Backend { rooms: store, accounts, hooks, webhooks, server, .. } =
             open_store(&settings, clock, &threads, &dispatcher, Arc::clone(&metrics))?;
         let webhook_sender = Arc::new(HttpSender::new(now.webhook_allow.clone()));
         let sender = Arc::clone(&webhook_sender) as _;
         let ready = sign_in::open(&now, accounts, clock).and_then(|auth| {
             let unread = |StoreFailed| StartError::Store("the policies of the rooms cannot be read".into());
-            Ok((auth, store.policies().map_err(unread)?))
+            let policies = store.policies().map_err(unread)?;
+            let unread = |StoreFailed| StartError::Store("the bans from the server cannot be read".into());
+            Ok((auth, policies, server.bans().map_err(unread)?))
         });
-        let ((auth, sign_in), policies) = ready.inspect_err(|_| {
+        let ((auth, sign_in), policies, bans) = ready.inspect_err(|_| {
             store.close();
             // The journal's thread, which has nothing to do.
             _ = threads.join_all(Instant::now() + CUT);
@@ -211,6 +213,7 @@ impl Server {
         let opener = broker::thread_per_room(Arc::clone(&threads), clock, Arc::clone(&limits), Arc::clone(&store));
         let engine = Engine::new(limits, Arc::clone(&threads), clock, Arc::clone(&store), auth, metrics, opener)
             .with_hooks(hooks)
+            .with_server_store(server, bans)
             .with_webhooks(Webhooks::new(webhooks, sender, dispatcher));
         engine.set_irc_name(&now.irc_name);
         engine.set_ice_servers(&now.ice_servers);

@@ -12,7 +12,7 @@ mod outbox;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -21,18 +21,22 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use outbox::Socket;
 use roomd::auth::Auth;
+use roomd::chat::admin::BanTarget;
 use roomd::chat::room::JoinRequest;
 use roomd::chat::{
-    AuthLevel, Authors, Code, End, Event, LeaveReason, Limits, Refusal, RoomName, RoomRequest, Time, UserName,
-    Visibility,
+    AuthLevel, Authors, Code, End, Event, Identity, JoinOptions, LeaveReason, Limits, Refusal, RoomName, RoomRequest,
+    Time, UserName, Visibility,
 };
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::sync::channel::{Receiver, bounded};
 use roomd::engine::base::sync::{Mutex, thread};
 use roomd::engine::base::threads::Threads;
-use roomd::engine::clients::outbox::Transport;
+use roomd::engine::clients::connection::{Connection, ConnectionOptions};
+use roomd::engine::clients::outbox::{Outbox, Transport};
 use roomd::engine::clients::recipient::{ChannelRecipient, Delivery, DeliveryMode, Form, Recipient, Undelivered};
+use roomd::engine::clients::writer;
+use roomd::engine::guards::address::ClientAddress;
 use roomd::engine::guards::admission::{Admission, Incoming};
 use roomd::engine::rooms::broker;
 use roomd::engine::rooms::hub::{JoiningClient, Opener, RoomKind};
@@ -41,6 +45,7 @@ use roomd::engine::rooms::moderation::NewRoom;
 use roomd::engine::users::endpoint::Endpoint;
 use roomd::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 use roomd::store::Memory;
+use roomd::wire::Encoding;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
 /// Runs a scenario under many schedules.
@@ -109,6 +114,25 @@ fn member(who: &str) -> (JoiningClient, Receiver<Arc<Event>>) {
     (guest(who, Arc::new(ChannelRecipient::new(events))), inbox)
 }
 
+fn guest_options() -> ConnectionOptions {
+    ConnectionOptions {
+        encoding: Encoding::Json,
+        echo: true,
+        visibility: Visibility::Announced,
+        join_history: 0,
+        address: ClientAddress { ip: Some([192, 0, 2, 7].into()), counted: Some(IpAddr::from([192, 0, 2, 7]).into()) },
+    }
+}
+
+/// A guest that connects, with the thread of its writer.
+fn connect(engine: &Arc<Engine>, who: &str) -> Box<Connection> {
+    let transport = Socket::new(usize::MAX);
+    let outbox = Outbox::new(&engine.metrics.outbox_total, transport as _, &engine.limits.load(), None);
+    let writing = Arc::clone(&outbox);
+    engine.threads.spawn("writer", move || writer::run(writing)).unwrap();
+    Connection::open(engine, outbox, guest_options(), user(who).into())
+}
+
 /// Checks that no thread and no room is left, and that there were as many panics as expected.
 fn wind_up(engine: &Engine, panics: u64) {
     engine.close();
@@ -175,6 +199,60 @@ fn creating_and_joining_and_closing_at_once_leaves_nothing() {
         });
         let close = spawn(&engine, |engine| engine.close());
         all([create, again, join, close]);
+        wind_up(&engine, 0);
+    });
+}
+
+/// Bans a newcomer, by name or by address, while it comes in, and looks whether it is there afterwards; it may lose its
+/// connection meanwhile.
+fn ban_at_once(target: BanTarget, end: End) {
+    check(move || {
+        let engine = engine(|_| false);
+        let newcomer = spawn(&engine, move |engine| {
+            let mut connection = connect(engine, "Bob");
+            let end = connection.begin(name("den"), JoinOptions::default()).unwrap_or(end);
+            let end = connection.ended().unwrap_or(end);
+            connection.close(end);
+        });
+        let target = target.clone();
+        let admin = spawn(&engine, move |engine| {
+            let root = Identity { auth_level: AuthLevel::Admin, ..Identity::guest(user("Root")) };
+            engine.ban(&root, ClientAddress::IN_PROCESS, target, (None, None)).unwrap();
+        });
+        all([newcomer, admin]);
+        assert_eq!((engine.sessions.detached(), engine.directory.count()), (0, 0), "somebody who is banned stays");
+        let late = connect(&engine, "Bob");
+        assert_eq!(late.ended(), Some(End::Banned));
+        late.close(End::Banned);
+        wind_up(&engine, 0);
+    });
+}
+
+#[test]
+fn who_is_banned_by_name_while_coming_in_and_losing_the_connection_does_not_stay() {
+    ban_at_once(BanTarget::User(user("bob")), End::Gone);
+}
+
+#[test]
+fn who_is_banned_by_network_while_coming_in_and_losing_the_connection_does_not_stay() {
+    ban_at_once(BanTarget::Network("192.0.2.0/24".parse().unwrap()), End::Gone);
+}
+
+#[test]
+fn who_is_banned_while_coming_in_is_told_so() {
+    check(|| {
+        let engine = engine(|_| false);
+        let (coming, banning) = (Arc::clone(&engine), Arc::clone(&engine));
+        let newcomer = thread::spawn(move || connect(&coming, "Bob"));
+        let admin = thread::spawn(move || {
+            let root = Identity { auth_level: AuthLevel::Admin, ..Identity::guest(user("Root")) };
+            let target = BanTarget::User(user("Bob"));
+            banning.ban(&root, ClientAddress::IN_PROCESS, target, (None, None)).unwrap();
+        });
+        admin.join().unwrap();
+        let connection = newcomer.join().unwrap();
+        assert_eq!(connection.ended(), Some(End::Banned));
+        connection.close(End::Left);
         wind_up(&engine, 0);
     });
 }

@@ -71,7 +71,7 @@ const CIRCLE_MAX: usize = 3;
 const LARGE_CIRCLES: [(&str, usize); 0] = [];
 
 /// Dependencies that `chat` may use.
-const CHAT_CRATES: [&str; 5] = ["serde", "humantime", "roomd_protocol", "unicase", "unicode_normalization"];
+const CHAT_CRATES: [&str; 6] = ["serde", "humantime", "ipnet", "roomd_protocol", "unicase", "unicode_normalization"];
 
 /// What has no place in `chat` and `wire`: consecutive segments of a path.
 const IMPURE: [&[&str]; 18] = [

@@ -44,6 +44,8 @@ pub enum End {
     Displaced,
     /// An admin has ended it.
     EndedByAdmin,
+    /// Its user, or its client's address, is banned from the server.
+    Banned,
     /// A write failed, or made no progress in time.
     WriteFailed,
 }
@@ -62,7 +64,7 @@ impl End {
             Self::TooLarge => 1009,
             Self::Internal => 1011,
             Self::Expired | Self::Unidentified | Self::SignedOut => 4401,
-            Self::Displaced | Self::EndedByAdmin => 4403,
+            Self::Displaced | Self::EndedByAdmin | Self::Banned => 4403,
             Self::Silent => 4408,
             Self::Replaced => 4409,
             Self::TooFast => 4429,
@@ -93,6 +95,7 @@ impl End {
             Self::SignedOut => "signed_out",
             Self::Displaced => "name_taken",
             Self::EndedByAdmin => "ended_by_admin",
+            Self::Banned => "banned",
             Self::WriteFailed => "write_failed",
         }
     }
@@ -118,6 +121,7 @@ impl End {
             Self::Unidentified => "Only those with a token may come in",
             Self::Displaced => "The name belongs to somebody now",
             Self::EndedByAdmin => "An admin of the server has ended this connection",
+            Self::Banned => "You are banned from this server",
         }
     }
 

@@ -26,7 +26,7 @@ use base::threads::Threads;
 use clients::delivery_counts::DeliveryCounts;
 use clients::session_table::SessionTable;
 use clients::writers::{self, Writers};
-use guards::address::Address;
+use guards::address::{Address, ClientAddress};
 use guards::address_limits::AddressLimits;
 use guards::draining::Draining;
 use guards::expiry::Expiry;
@@ -42,12 +42,14 @@ use users::user_index::UserIndex;
 use webhooks::Webhooks;
 
 use crate::auth::{Auth, Claimed};
+use crate::chat::admin::{ServerBan, ServerBans};
 use crate::chat::device::DeviceLabel;
 use crate::chat::{
     Authors, Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, RoomRequest, Secret, UserName, Welcome,
 };
 use crate::store::hooks::MemoryHooks;
-use crate::store::{HookStore, Store};
+use crate::store::server::MemoryServer;
+use crate::store::{HookStore, ServerStore, Store};
 
 /// What all connections of a server share.
 pub struct Engine {
@@ -84,6 +86,10 @@ pub struct Engine {
     user_index: Arc<UserIndex>,
     /// The hooks of rooms.
     pub hooks: Arc<dyn HookStore>,
+    /// What admins decide for the whole server.
+    pub server_store: Arc<dyn ServerStore>,
+    /// Who is banned from the server.
+    pub bans: ArcSwap<ServerBans>,
     /// What each hook may still say.
     pub hook_rates: HookRates,
     /// The webhooks of rooms and of the server.
@@ -135,6 +141,8 @@ impl Engine {
             authors,
             user_index,
             hooks: Arc::new(MemoryHooks::default()),
+            server_store: Arc::new(MemoryServer::default()),
+            bans: ArcSwap::default(),
             hook_rates: HookRates::default(),
             webhooks: Webhooks::default(),
             limits,
@@ -196,6 +204,18 @@ impl Engine {
         self
     }
 
+    /// With what admins decide kept here, and these bans in force.
+    ///
+    /// # Panics
+    /// When others have the engine already.
+    #[must_use]
+    pub fn with_server_store(mut self: Arc<Self>, store: Arc<dyn ServerStore>, bans: Vec<ServerBan>) -> Arc<Self> {
+        let engine = Arc::get_mut(&mut self).expect("nobody else has a new engine yet");
+        engine.server_store = store;
+        engine.bans.store(Arc::new(ServerBans::new(bans)));
+        self
+    }
+
     /// With webhooks.
     ///
     /// # Panics
@@ -251,7 +271,7 @@ impl Engine {
     /// disconnected. May wait for the store.
     ///
     /// # Errors
-    /// `unauthorized`, `rate_limited`, or `unavailable`.
+    /// `unauthorized`, `rate_limited`, `forbidden` for who is banned, or `unavailable`.
     pub fn identify(&self, token: &Secret, from: Option<Address>) -> Result<Identity, Refusal> {
         let now = self.clock.now();
         let (auth, token) = (Arc::clone(&self.auth), token.clone());
@@ -260,6 +280,8 @@ impl Engine {
         if self.auth.names().owner(&claims.user).is_none() {
             self.clear_the_way(&claims.user);
         }
+        // By its address it was looked at where it came from.
+        self.refuse_banned(Some(&claims.user), ClientAddress::IN_PROCESS)?;
         let (who, news) = self.auth.admit(claims, now.at)?;
         if news {
             self.directory.displace(&who.user);

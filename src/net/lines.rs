@@ -74,8 +74,13 @@ fn greeting(settings: &Settings) -> Vec<u8> {
 /// The last line for a client that is refused.
 #[must_use]
 pub fn refusal(refusal: &Refusal) -> Vec<u8> {
-    let wait = refusal.retry_after.unwrap_or_default().as_millis().div_ceil(1000).max(1);
-    format!("Error: {refusal}, try again in {wait} s\n").into_bytes()
+    format!("Error: {refusal}{}\n", when(refusal)).into_bytes()
+}
+
+/// When a client that is refused may try again, if that would help.
+pub fn when(refusal: &Refusal) -> String {
+    let wait = refusal.retry_after.map(|wait| wait.as_millis().div_ceil(1000).max(1));
+    wait.map(|wait| format!(", try again in {wait} s")).unwrap_or_default()
 }
 
 /// Parses the lines of a socket.

@@ -33,7 +33,7 @@ impl RemoteAddress {
     /// Counts the connection for its address, unless that is a proxy's.
     ///
     /// # Errors
-    /// The address has too many connections, or too many new ones.
+    /// The address is banned, or has too many connections, or too many new ones.
     pub fn count_client(&mut self, context: &ServerContext) -> Result<(), Refusal> {
         if self.is_proxy(context) { Ok(()) } else { self.count(context) }
     }
@@ -62,7 +62,7 @@ impl RemoteAddress {
     /// The client of a request that came through a proxy, counted; `None` for any other connection.
     ///
     /// # Errors
-    /// The client's address has too many connections, or too many new ones.
+    /// The client's address is banned, or has too many connections, or too many new ones.
     pub fn forwarded_client(
         &self,
         context: &ServerContext,
@@ -110,7 +110,9 @@ impl RemoteAddress {
     }
 
     fn count(&mut self, context: &ServerContext) -> Result<(), Refusal> {
-        if let Some(address) = self.address(context).counted {
+        let from = self.address(context);
+        context.engine.refuse_banned(None, from)?;
+        if let Some(address) = from.counted {
             let pass = context.engine.address_limits.enter(address, context.engine.clock.now().since_start);
             self.pass = Some(pass.inspect_err(|refusal| log::debug!(address:% = address; "not let in: {refusal}"))?);
         }

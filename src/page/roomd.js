@@ -40,6 +40,7 @@ const REASONS = new Map([
 const GOODBYES = new Map([
   ["signed_out", "this device was signed out"],
   ["ended_by_admin", "an admin of the server has ended this connection"],
+  ["banned", "you are banned from this server"],
 ]);
 
 export class RoomdError extends Error {

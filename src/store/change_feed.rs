@@ -6,6 +6,7 @@
 
 use super::accounts::Account;
 use super::rooms::PolicyVersion;
+use crate::chat::admin::ServerBan;
 use crate::chat::device::{Device, DeviceId};
 use crate::chat::policy::Policy;
 use crate::chat::{DisplayName, RoomName, UserName};
@@ -21,6 +22,8 @@ pub enum StoreChange {
     Account(AccountState),
     /// A device has ended, whosever it was.
     DeviceEnded(DeviceId),
+    /// A ban of this number was made; `None`: it was lifted, or has ended and was removed.
+    Ban(u64, Option<Box<ServerBan>>),
 }
 
 /// What is kept of a registered name.

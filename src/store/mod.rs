@@ -1,5 +1,6 @@
-//! Where messages get their numbers and are kept, behind five traits: rooms and messages ([`Store`]), accounts and
-//! keys ([`AccountStore`]), hooks ([`HookStore`]), webhooks ([`WebhookStore`]), administration ([`Administration`]).
+//! Where messages get their numbers and are kept, behind six traits: rooms and messages ([`Store`]), accounts and
+//! keys ([`AccountStore`]), hooks ([`HookStore`]), webhooks ([`WebhookStore`]), what admins decide for the whole server
+//! ([`ServerStore`]), administration ([`Administration`]).
 //!
 //! `open.rs` decides which backend a URL means; nothing outside this folder names one. A broker opens its room's log
 //! and appends to it once a batch, on its own thread, and waits for the outcomes; what is not acknowledged with `Ok` is
@@ -32,6 +33,9 @@ mod postgres;
 pub mod rooms;
 #[cfg(feature = "sqlite")]
 mod search_terms;
+pub mod server;
+#[cfg(feature = "sqlite")]
+mod server_columns;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(not(feature = "sqlite"))]
@@ -51,4 +55,5 @@ pub use rooms::{
     ChangesQuery, Durability, Found, FoundInRooms, HeardElsewhere, OpenedRoom, Page, PageQuery, PolicyVersion,
     Retention, RoomLog, Store,
 };
+pub use server::ServerStore;
 pub use webhooks::{WebhookLease, WebhookStore};

@@ -14,6 +14,7 @@ use super::administration::{Administration, AdministrationError};
 use super::hooks::{HookStore, MemoryHooks};
 use super::memory::{Memory, NoAdministration};
 use super::rooms::{Durability, OpenedRoom, Retention, Store};
+use super::server::{MemoryServer, ServerStore};
 use super::webhooks::WebhookStore;
 use super::{postgres, sqlite};
 use crate::chat::StoreFailed;
@@ -25,7 +26,7 @@ pub type OpenError = Box<dyn Error + Send + Sync>;
 /// The body of a thread that a backend needs.
 pub type ThreadBody = Box<dyn FnOnce() + Send>;
 
-/// An open backend: one value, five traits.
+/// An open backend: one value, six traits.
 #[derive(Clone)]
 pub struct Backend {
     /// Rooms and their messages.
@@ -36,6 +37,8 @@ pub struct Backend {
     pub hooks: Arc<dyn HookStore>,
     /// Webhooks; `None` where nothing is kept that could be delivered later.
     pub webhooks: Option<Arc<dyn WebhookStore<Error = StoreFailed>>>,
+    /// What admins decide for the whole server.
+    pub server: Arc<dyn ServerStore>,
     /// Export, backup and the like, while it is open.
     pub administration: Arc<dyn Administration>,
 }
@@ -84,6 +87,7 @@ impl Backend {
             accounts: Arc::new(MemoryAccounts::default()),
             hooks: Arc::new(MemoryHooks::default()),
             webhooks: None,
+            server: Arc::new(MemoryServer::default()),
             administration: Arc::new(NoAdministration),
         }
     }

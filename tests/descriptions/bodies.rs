@@ -61,6 +61,10 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         ("WebhookPayload", json::webhook_payload(&samples::due("hi"))),
         ("WebhookPayload", json::webhook_payload(&samples::due(&"x".repeat(2 << 20)))),
         ("Connections", json::connections_body(&samples::connections(), Some(2))),
+        ("Ban", json::ban_body(&samples::bans()[0])),
+        ("Ban", json::ban_body(&samples::bans()[1])),
+        ("Bans", json::bans_body(&samples::bans(), Some(2))),
+        ("ServerAudit", json::server_audit_body(&samples::server_audit(), Some(1))),
         ("Admitted", json::admitted_body(&room(), &user("Bob"), Some("eyJ"))),
         ("QrCode", br#"{"size":33,"path":"M4 4h7v1h-7z"}"#.to_vec()),
         ("Room", json::room_body(&room(), 2, &policy, Privilege::Owner)),
@@ -102,6 +106,7 @@ fn the_bodies_of_the_document_are_those_of_the_printer() {
     let described: BTreeSet<_> = described.filter_map(|rest| rest.split('"').next()).collect();
     let requests = [
         "AskedCode",
+        "NewBan",
         "NewClaim",
         "NewDevice",
         "NewHook",

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use roomd::chat::admin::{Connected, ConnectionInfo};
+use roomd::chat::admin::{
+    BanTarget, Connected, ConnectionInfo, NewServerBan, ServerAction, ServerActionKind, ServerAuditEntry, ServerBan,
+};
 use roomd::chat::device::{Device, DeviceId, DeviceLabel, ListedDevice};
 use roomd::chat::hook::{Hook, NewHook};
 use roomd::chat::identity::TokenClaims;
@@ -309,6 +311,25 @@ pub fn connections() -> Vec<ConnectionInfo> {
         connected: Connected::Yes { events: 3, bytes: 120 },
     };
     vec![one.clone(), ConnectionInfo { number: 2, connected: Connected::Detached, ..one }]
+}
+
+/// One of a user for a time, and one of a network.
+pub fn bans() -> Vec<ServerBan> {
+    let of = |target| NewServerBan { target, until: None, note: None, by: user("Alice"), at: AT };
+    let bob = NewServerBan { until: Some(AT), note: note(), ..of(BanTarget::User(user("Bob"))) };
+    let network = of(BanTarget::Network("192.0.2.0/24".parse().unwrap()));
+    vec![ServerBan { number: 1, made: bob }, ServerBan { number: 2, made: network }]
+}
+
+/// One of each kind.
+pub fn server_audit() -> Vec<ServerAuditEntry> {
+    use ServerActionKind::{Banned, ConnectionEnded, Unbanned};
+    let entry = |(i, kind)| {
+        let about = Some("Bob".into());
+        let action = ServerAction { kind, about, until: Some(AT), note: note(), by: user("Alice"), at: AT };
+        ServerAuditEntry::of(i, action)
+    };
+    (1..).zip([ConnectionEnded, Banned, Unbanned]).map(entry).collect()
 }
 
 /// One that is well, one that fails, one that is off, and one that was removed.

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use roomd::chat::{RoomName, UserName};
+use roomd::chat::admin::BanTarget;
+use roomd::chat::{AuthLevel, Identity, RoomName, UserName};
+use roomd::engine::guards::address::ClientAddress;
 use serde_json::{Value, json};
 
 use crate::harness::issuer::claim;
@@ -301,6 +303,35 @@ fn a_room_that_ends_on_one_server_ends_on_the_others_and_begins_again_with_one_h
     let mut cy = WebSocketClient::json(&servers[0], "den", "Cy");
     assert_eq!(say(&mut bob, "new"), 1);
     assert_eq!(shown(&mut cy), (1, "new".to_owned()));
+}
+
+#[test]
+fn a_ban_from_the_server_holds_on_all_servers_until_it_is_lifted_on_any() {
+    let Some(database) = Database::new() else { return };
+    let servers = [server(&database), server(&database)];
+    let root = Identity { auth_level: AuthLevel::Admin, ..Identity::guest(UserName::parse("Root").unwrap()) };
+    let mut bob = WebSocketClient::json(&servers[1], "den", "Bob");
+    let mut ann = WebSocketClient::json(&servers[1], "den", "Ann");
+    let target = || BanTarget::User(UserName::parse("bob").unwrap());
+    let ban = servers[0].engine().ban(&root, ClientAddress::IN_PROCESS, target(), (None, None)).unwrap();
+    assert_eq!(bob.ending().goodbye()["reason"], "banned");
+    for server in &servers {
+        let (refused, _) = Http::connect(server).upgrade("/ws?room=den&user=Bob", "");
+        assert_eq!((refused.status, refused.error().as_str()), (403, "forbidden"));
+    }
+    let third = self::server(&database);
+    let (refused, _) = Http::connect(&third).upgrade("/ws?room=den&user=Bob", "");
+    assert_eq!(refused.status, 403, "a server that starts later knows of it");
+    servers[1].engine().lift_ban(&root, ban.number).unwrap();
+    until("the others hear of it", || {
+        [&servers[0], &third].iter().all(|server| server.engine().bans(&root, 0, 9).unwrap().entries.is_empty())
+    });
+    for server in servers.iter().chain([&third]) {
+        let _bob = WebSocketClient::json(server, "den", "Bob");
+    }
+    assert_eq!(ann.ask(json!({"type": "ping"}))["type"], "pong");
+    let entries = servers[0].engine().server_audit(&root, None, 9).unwrap().entries;
+    assert_eq!(entries.iter().map(|entry| &*entry.what).collect::<Vec<_>>(), ["unbanned", "banned"]);
 }
 
 #[test]

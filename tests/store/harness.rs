@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use roomd::chat::{StoreFailed, Time};
 use roomd::store::{
     self, AccountStore, Administration, Backend, BackendOptions, CommitReport, Durability, HookStore, OpenError,
-    Retention, Store, WebhookStore,
+    Retention, ServerStore, Store, WebhookStore,
 };
 
 /// How long anything that must happen may take.
@@ -120,6 +120,11 @@ impl TestStore {
 
     pub fn hooks(&self) -> &dyn HookStore {
         &*self.backend.hooks
+    }
+
+    /// What admins decide for the whole server.
+    pub fn server(&self) -> &dyn ServerStore {
+        &*self.backend.server
     }
 
     /// The webhooks, where the backend keeps what is to be delivered.

@@ -64,6 +64,7 @@ impl Disconnect {
         let code = goodbye.and_then(|goodbye| goodbye.code).or(self.code());
         let said = goodbye.map(|goodbye| goodbye.reason.as_str()).unwrap_or_default();
         let known = match code.unwrap_or_default() {
+            4403 if said == "banned" => "you are banned from this server",
             4403 if said == "ended_by_admin" => "an admin of the server has ended this connection",
             1001 => "the server is shutting down",
             1002 | 1003 | 1007 => "the server did not understand this client",

@@ -4,12 +4,13 @@
 //! connection is to note so in it and then to look among the detached sessions; a connection that is lost is detached
 //! first and then looks whether it was ended, so of two at the same moment one sees the other.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::{Listed, PAGE_MAX, check};
-use crate::chat::admin::ConnectionInfo;
+use crate::chat::admin::{ConnectionInfo, ServerActionKind};
 use crate::chat::{Code, End, FoldedName, Identity, Refusal, RoomName, UserName};
 use crate::engine::Engine;
 
@@ -65,30 +66,25 @@ impl Engine {
         connections.dedup_by_key(|connection| connection.number);
         let count = count.clamp(1, PAGE_MAX);
         let found = connections.iter().map(|connection| connection.info()).filter(|info| filter.has(info));
-        let mut entries: Vec<_> = found.take(count + 1).collect();
-        let is_all = entries.len() <= count;
-        entries.truncate(count);
-        let next = entries.last().map(|info| info.number).filter(|_| !is_all);
-        Ok(Listed { entries, next })
+        Ok(Listed::of(found, count, |info| info.number))
     }
 
-    /// Ends a connection: its client is told so, and its session cannot be resumed. Blocks on the rooms of a session
-    /// that is detached.
+    /// Ends a connection: its client is told so, and its session cannot be resumed. Waits for the store, and for the rooms of
+    /// a session that is detached.
     ///
     /// # Errors
-    /// Who asks is no admin, or there is no such connection.
+    /// Who asks is no admin, there is no such connection, or the audit cannot be written now.
     pub fn end_connection(&self, who: &Identity, number: u64) -> Result<(), Refusal> {
         check(who)?;
-        let mut user = None;
-        // Again, since it may take another name meanwhile.
-        while let Some(connection) =
-            self.directory.all().into_iter().find(|one| one.number == number && one.ended().is_none())
-        {
+        let find = || self.directory.all().into_iter().find(|one| one.number == number && one.ended().is_none());
+        let found = find().ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no connection {number}")))?;
+        let user = found.user().clone();
+        self.record(who, ServerActionKind::ConnectionEnded, &format!("{number} {user}"))?;
+        // Until there is none, since it may take another name meanwhile.
+        while let Some(connection) = find() {
             connection.end(End::EndedByAdmin);
-            user = Some(connection.user().clone());
         }
-        let user = user.ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no connection {number}")))?;
-        self.sessions.end(number, End::EndedByAdmin);
+        self.sessions.end(&BTreeSet::from([number]), End::EndedByAdmin);
         log::info!(connection = number, user = user.as_str(), by = who.user.as_str(); "connection ended by an admin");
         Ok(())
     }

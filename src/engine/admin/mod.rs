@@ -3,6 +3,8 @@
 //! Called on the asker's own thread. Who asks is checked here, so every door has the same answer: an admin whose token is
 //! for all rooms, and nobody else. One file a concern.
 
+mod audit;
+mod bans;
 pub mod connections;
 
 use crate::chat::{AuthLevel, Code, Identity, Refusal};
@@ -17,6 +19,15 @@ pub struct Listed<T> {
     pub entries: Vec<T>,
     /// Where the next part begins; `None`: there is no further one.
     pub next: Option<u64>,
+}
+
+impl<T> Listed<T> {
+    /// The first `count` of these entries, with these numbers.
+    fn of(mut all: impl Iterator<Item = T>, count: usize, number: impl Fn(&T) -> u64) -> Self {
+        let entries: Vec<_> = all.by_ref().take(count).collect();
+        let next = all.next().and(entries.last()).map(number);
+        Self { entries, next }
+    }
 }
 
 /// Checks that a user may do what concerns the whole server.

@@ -49,7 +49,7 @@ impl Farewell {
         let explained =
             matches!(end, End::Closing | End::Internal | End::Silent | End::TooFast | End::Slow | End::Replaced)
                 || matches!(end, End::Expired | End::Unidentified | End::SignedOut)
-                || matches!(end, End::Displaced | End::EndedByAdmin);
+                || matches!(end, End::Displaced | End::EndedByAdmin | End::Banned);
         if explained {
             let goodbye = Event::Goodbye { end, retry_after: self.draining.retry_after(end, self.number) };
             events = u32::from(Encoder::default().encode(&goodbye, None, self.encoding, &mut words));

@@ -5,7 +5,7 @@
 //! `sessions`, serve them. A reader that resumes a session whose connection is still live ends that connection and
 //! waits here until the session is detached. The lock is a leaf: sessions are left and outboxes ended outside it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -202,12 +202,12 @@ impl SessionTable {
         }
     }
 
-    /// Ends the session of this number, if it is detached. Blocks on its rooms.
-    pub fn end(&self, number: u64, end: End) {
-        let session = self.state.lock().take_numbered(number);
+    /// Ends the sessions of these numbers that are detached. Blocks on their rooms.
+    pub fn end(&self, numbers: &BTreeSet<u64>, end: End) {
+        let sessions = self.state.lock().take_numbered(numbers);
         self.changed.notify_all();
         // Leaving may block: not under the lock.
-        session.into_iter().for_each(|session| session.leave(end));
+        sessions.into_iter().for_each(|session| session.leave(end));
     }
 
     /// The body of the `sessions` thread: leaves the sessions that have expired.
@@ -301,13 +301,18 @@ impl State {
         Some(*session)
     }
 
-    /// Removes the detached session of this number. It stays queued.
-    fn take_numbered(&mut self, number: u64) -> Option<Session> {
-        let is_it = |slot: &Slot| matches!(slot, Slot::Detached { session, .. } if session.number == number);
-        let token = self.slots.iter().find(|(_, slot)| is_it(slot)).map(|(token, _)| Arc::clone(token))?;
-        let Some(Slot::Detached { session, .. }) = self.slots.remove(&token) else { return None };
-        self.uncount(session.address);
-        Some(*session)
+    /// Removes the detached sessions of these numbers. They stay queued.
+    fn take_numbered(&mut self, numbers: &BTreeSet<u64>) -> Vec<Session> {
+        let is_one =
+            |slot: &mut Slot| matches!(slot, Slot::Detached { session, .. } if numbers.contains(&session.number));
+        let mut taken = Vec::new();
+        for (_, slot) in self.slots.extract_if(|_, slot| is_one(slot)) {
+            if let Slot::Detached { session, .. } = slot {
+                taken.push(*session);
+            }
+        }
+        taken.iter().for_each(|session| self.uncount(session.address));
+        taken
     }
 
     fn count(&mut self, address: Option<Address>) {

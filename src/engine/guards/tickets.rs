@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::chat::{Code, Identity, Refusal, Secret};
 use crate::engine::Engine;
 use crate::engine::base::sync::Mutex;
-use crate::engine::guards::address::Address;
+use crate::engine::guards::address::{Address, ClientAddress};
 
 /// How long a ticket is good for.
 pub const LIFETIME: Duration = Duration::from_secs(30);
@@ -106,9 +106,11 @@ impl Engine {
                 && who.expires().is_some_and(|at| at > now.at)
         };
         let invalid = || Refusal::new(Code::Unauthorized, "The ticket was used, or has expired: ask for another");
-        self.address_limits.log_in(from, now.since_start, || {
+        let who = self.address_limits.log_in(from, now.since_start, || {
             self.tickets.redeem(ticket, now.since_start).filter(is_in_force).ok_or_else(invalid)
-        })
+        })?;
+        self.refuse_banned(Some(&who.user), ClientAddress::IN_PROCESS)?;
+        Ok(who)
     }
 }
 

@@ -11,7 +11,7 @@ use super::origin::Origin;
 use super::query;
 use crate::chat::token_bucket::Bucket;
 use crate::chat::{Code, Identity, NameError, Refusal, RoomName, Span, UserName};
-use crate::engine::guards::address::Address;
+use crate::engine::guards::address::{Address, ClientAddress};
 use crate::net::context::ServerContext;
 use crate::wire::json;
 
@@ -32,6 +32,8 @@ pub struct ApiRequest<'a> {
     pub origin: Origin<'a>,
     /// The client's address, for limits; `None` is exempt.
     pub address: Option<Address>,
+    /// The same, as it is.
+    pub from: ClientAddress,
     /// The path below which the client sees the server; empty for `/`.
     pub base_path: &'a str,
     /// The user that the token names, once it is read; `None` for a guest.

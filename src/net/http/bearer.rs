@@ -9,7 +9,7 @@ use super::head::RequestHead;
 use super::query;
 use crate::auth::names::taken;
 use crate::chat::{Code, Identity, Refusal, RoomName, Secret, UserName};
-use crate::engine::guards::address::Address;
+use crate::engine::guards::address::{Address, ClientAddress};
 use crate::net::context::ServerContext;
 
 /// The beginning of a sub-protocol that is a token.
@@ -71,7 +71,7 @@ pub fn authenticate(
 ///
 /// # Errors
 /// `unauthorized`: the token is not valid, or there is none and one is needed. `forbidden`: it is for
-/// another name, or not for this room. `name_taken`: the name is registered. `rate_limited`.
+/// another name, or not for this room; or the user is banned. `name_taken`: the name is registered. `rate_limited`.
 #[inline(never)]
 fn identify(
     context: &ServerContext,
@@ -94,7 +94,11 @@ fn identify(
             return Err(Refusal::new(Code::Unauthorized, "Only those with a token may come in"));
         }
         (None, Some(user)) if engine.registered(&user) => return Err(taken(&user)),
-        (None, user) => Identity::guest(user.unwrap_or_else(|| engine.guest())),
+        (None, Some(user)) => {
+            engine.refuse_banned(Some(&user), ClientAddress::IN_PROCESS)?;
+            Identity::guest(user)
+        }
+        (None, None) => Identity::guest(engine.guest()),
     };
     room.map_or(Ok(()), |room| identity.allows(room))?;
     Ok(Some(identity))

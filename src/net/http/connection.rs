@@ -179,6 +179,11 @@ fn answer(
         }
     };
     let address = client.as_ref().unwrap_or(remote).address(context);
+    // A connection may be older than the ban.
+    if let Err(refusal) = context.engine.refuse_banned(None, address) {
+        let response = origin.share(Response::refusal(&refusal));
+        return Ok(Next::Answer { response, persistence: Persistence::Close, head_only });
+    }
     let base_path = remote.base_path(context, request);
     let request = &match routes::place(context, request, &base_path) {
         Place::Here(request) => request,
@@ -203,6 +208,7 @@ fn answer(
         questions,
         origin,
         address: address.counted,
+        from: address,
         base_path: &base_path,
         authenticated: None,
     };

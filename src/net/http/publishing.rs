@@ -109,7 +109,11 @@ fn author(context: &ServerContext, request: &ApiRequest<'_>, name: Option<UserNa
         }
         (Some(identity), _) => Ok(identity.clone()),
         (None, Some(name)) if context.engine.registered(&name) => Err(taken(&name)),
-        (None, name) => Ok(Identity::guest(name.unwrap_or_else(|| context.engine.guest()))),
+        (None, Some(name)) => {
+            context.engine.refuse_banned(Some(&name), request.from)?;
+            Ok(Identity::guest(name))
+        }
+        (None, None) => Ok(Identity::guest(context.engine.guest())),
     }
 }
 

@@ -24,6 +24,7 @@ use std::time::Instant;
 
 use super::context::ServerContext;
 use super::conversation::{Link, Opened, serve as serve_handler};
+use super::lines::when;
 use super::remote_address::RemoteAddress;
 use super::tcp::Tcp;
 use crate::chat::{Refusal, Visibility};
@@ -88,8 +89,7 @@ fn converse(
 
 /// The last line for a client that is refused.
 pub fn refusal(refusal: &Refusal) -> Vec<u8> {
-    let wait = refusal.retry_after.unwrap_or_default().as_millis().div_ceil(1000).max(1);
-    format!("ERROR :Closing link: {refusal}, try again in {wait} s\r\n").into_bytes()
+    format!("ERROR :Closing link: {refusal}{}\r\n", when(refusal)).into_bytes()
 }
 
 /// The last line for a client that does not speak TLS where the server does.

@@ -16,7 +16,7 @@ use super::client::Client;
 use super::commands::real_name;
 use super::reader::{IrcInput, LineReader};
 use crate::chat::{Code, FoldedName, Identity, Refusal, Secret, UserName};
-use crate::engine::guards::address::Address;
+use crate::engine::guards::address::{Address, ClientAddress};
 use crate::engine::users::reserved_names::NameReservation;
 use crate::net::context::ServerContext;
 use crate::net::tcp::Tcp;
@@ -210,6 +210,9 @@ impl Registration<'_> {
                 "433",
                 "This nick is registered: show its token, with SASL PLAIN or as the password".to_owned(),
             ));
+        }
+        if let Err(refusal) = engine.refuse_banned(Some(user), ClientAddress::IN_PROCESS) {
+            return Err(("465", refusal.to_string()));
         }
         if engine.directory.is_used(user) {
             return Err(("433", IN_USE.to_owned()));

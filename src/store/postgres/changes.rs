@@ -1,4 +1,4 @@
-//! What was changed of that which servers keep in memory: policies, registered names, devices.
+//! What was changed of that which servers keep in memory: policies, registered names, devices, bans.
 //!
 //! Triggers note each change with the transaction that made it (`changes.sql`). A look reads what was changed by
 //! transactions that the look before it did not see the end of: none is missed, and some are told twice.
@@ -6,7 +6,7 @@
 use tokio_postgres::Row;
 
 use super::link::{DatabaseLink, LinkError};
-use super::{devices, history, policy};
+use super::{devices, history, policy, server};
 use crate::chat::device::DeviceId;
 use crate::chat::{DisplayName, FoldedName, RoomName, UserName};
 use crate::store::accounts::Account;
@@ -60,6 +60,10 @@ fn change(link: &mut DatabaseLink, row: &Row) -> Result<Option<StoreChange>, Lin
         },
         1 => Some(StoreChange::Account(link.snapshot(|link| account_of(link, UserName::stored(subject)))?)),
         2 => subject.parse().ok().map(|number: i64| StoreChange::DeviceEnded(DeviceId(number.cast_unsigned()))),
+        3 => match subject.parse::<u64>() {
+            Ok(number) => Some(StoreChange::Ban(number, server::ban(link, number.cast_signed())?.map(Box::new))),
+            Err(_) => None,
+        },
         // Of a later version of roomd.
         _ => None,
     })

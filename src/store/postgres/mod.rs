@@ -35,6 +35,7 @@ mod room_log;
 mod row;
 mod schema;
 mod search;
+mod server;
 mod store;
 mod webhooks;
 mod words;
@@ -60,9 +61,9 @@ pub fn open(url: &str, options: BackendOptions<'_>) -> Result<Backend, OpenError
     let store = Arc::new(PostgresStore::open(&config, options)?);
     let administration = Arc::new(Database::new(config));
     let (rooms, accounts) = (Arc::clone(&store) as _, Arc::clone(&store) as _);
-    let hooks = Arc::clone(&store) as _;
+    let (hooks, server) = (Arc::clone(&store) as _, Arc::clone(&store) as _);
     let webhooks = Arc::new(PostgresWebhooks(store));
-    Ok(Backend { rooms, accounts, hooks, webhooks: Some(webhooks), administration })
+    Ok(Backend { rooms, accounts, hooks, webhooks: Some(webhooks), server, administration })
 }
 
 /// The administration of the database that the URL names, beside the server that has it open or without one.

@@ -44,6 +44,7 @@ mod schema;
 mod search;
 mod search_index;
 mod sequence;
+mod server;
 mod store;
 mod watermark;
 mod webhooks;
@@ -69,8 +70,9 @@ pub fn open(path: &str, options: BackendOptions<'_>) -> Result<Backend, OpenErro
     let store = Arc::new(SqliteStore::open(location.clone(), options)?);
     let administration = Arc::new(DataFile::new(location));
     let (rooms, accounts, hooks) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&store) as _);
+    let server = Arc::clone(&store) as _;
     let webhooks = Arc::new(SqliteWebhooks(store));
-    Ok(Backend { rooms, accounts, hooks, webhooks: Some(webhooks), administration })
+    Ok(Backend { rooms, accounts, hooks, webhooks: Some(webhooks), server, administration })
 }
 
 /// The administration of the file at `path`, beside the server that has it open or without one.

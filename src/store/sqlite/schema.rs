@@ -12,7 +12,7 @@ pub const APPLICATION_ID: i32 = 0x726f_6f6d;
 pub const VERSION: usize = STEPS.len();
 
 /// Step `n` makes version `n + 1`.
-const STEPS: [&str; 19] = [
+const STEPS: [&str; 20] = [
     HISTORY,
     SEARCH_AND_RETENTION,
     NAMES_AND_KEYS,
@@ -32,6 +32,7 @@ const STEPS: [&str; 19] = [
     KEYS,
     WEBHOOKS,
     LIMITS,
+    SERVER,
 ];
 /// The first version with the table `state`.
 pub const VERSION_WITH_STATE: usize = 7;
@@ -370,6 +371,29 @@ CREATE INDEX deliveries_of_message ON deliveries (room, seq) WHERE seq IS NOT NU
 const LIMITS: &str = "
 ALTER TABLE charters ADD COLUMN members_max INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE charters ADD COLUMN open_subject INTEGER NOT NULL DEFAULT 0 CHECK (open_subject BETWEEN 0 AND 1);
+";
+
+/// Bans from the whole server (`server.rs`), by name (`kind` 0) or network (1), and the audit of what admins did: the newest
+/// entries.
+const SERVER: &str = "
+CREATE TABLE bans (
+    ban     INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind    INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 1),
+    subject TEXT    NOT NULL,
+    until   INTEGER,
+    note    TEXT,
+    author  TEXT    NOT NULL,
+    at      INTEGER NOT NULL
+) STRICT;
+CREATE TABLE server_audit (
+    entry  INTEGER PRIMARY KEY AUTOINCREMENT,
+    what   TEXT    NOT NULL,
+    about  TEXT,
+    until  INTEGER,
+    note   TEXT,
+    author TEXT    NOT NULL,
+    at     INTEGER NOT NULL
+) STRICT;
 ";
 
 /// Who wrote a file.

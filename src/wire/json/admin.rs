@@ -4,8 +4,8 @@
 //! `after`.
 
 use super::object::Object;
-use crate::chat::RoomName;
-use crate::chat::admin::{Connected, ConnectionInfo};
+use crate::chat::admin::{BanTarget, Connected, ConnectionInfo, NewServerBan, ServerAuditEntry, ServerBan};
+use crate::chat::{RoomName, Time};
 
 /// The body of a list of connections: `{connections: […], next?}`.
 #[must_use]
@@ -13,6 +13,54 @@ pub fn connections_body(connections: &[ConnectionInfo], next: Option<u64>) -> Ve
     let mut out = Vec::new();
     Object::bare(&mut out).list("connections", connections, connection_fields).maybe("next", next).end();
     out
+}
+
+/// The body of a list of bans: `{bans: […], next?}`.
+#[must_use]
+pub fn bans_body(bans: &[ServerBan], next: Option<u64>) -> Vec<u8> {
+    let mut out = Vec::new();
+    Object::bare(&mut out).list("bans", bans, ban_fields).maybe("next", next).end();
+    out
+}
+
+/// The body of the answer to who bans somebody.
+#[must_use]
+pub fn ban_body(ban: &ServerBan) -> Vec<u8> {
+    let mut out = Vec::new();
+    ban_fields(Object::bare(&mut out), ban).end();
+    out
+}
+
+/// The body of the server's audit: `{audit: […], next?}`, the newest entry first.
+#[must_use]
+pub fn server_audit_body(entries: &[ServerAuditEntry], next: Option<u64>) -> Vec<u8> {
+    let mut out = Vec::new();
+    Object::bare(&mut out).list("audit", entries, audit_fields).maybe("next", next).end();
+    out
+}
+
+fn ban_fields<'a>(object: Object<'a>, ban: &ServerBan) -> Object<'a> {
+    let NewServerBan { target, until, note, by, at } = &ban.made;
+    let object = object.field("ban", &ban.number);
+    let object = match target {
+        BanTarget::User(user) => object.field("user", user.as_str()),
+        BanTarget::Network(_) => object.shown("address", target),
+    };
+    let object = object.field("by", by.as_str()).shown("at", at);
+    ending(object, *until).maybe("note", note.as_deref())
+}
+
+fn audit_fields<'a>(object: Object<'a>, entry: &ServerAuditEntry) -> Object<'a> {
+    let ServerAuditEntry { number, what, about, until, note, by, at } = entry;
+    let object = object.field("entry", number).shown("at", at).field("by", by.as_str()).field("what", what);
+    ending(object.maybe("about", about.as_deref()), *until).maybe("note", note.as_deref())
+}
+
+fn ending(object: Object<'_>, until: Option<Time>) -> Object<'_> {
+    match until {
+        Some(until) => object.shown("until", until),
+        None => object,
+    }
 }
 
 fn connection_fields<'a>(object: Object<'a>, info: &ConnectionInfo) -> Object<'a> {

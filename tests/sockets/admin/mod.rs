@@ -1,5 +1,6 @@
 //! What an admin sees of the server, and does with it.
 
+mod bans;
 mod connections;
 
 use serde_json::{Value, json};

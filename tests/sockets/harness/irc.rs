@@ -21,11 +21,21 @@ impl IrcClient {
 
     /// A client that is registered under this nick, and has read its welcome.
     pub fn named(server: &TestServer, nick: &str) -> Self {
-        let mut client = Self::connect(server);
+        Self::connect(server).registered(nick)
+    }
+
+    /// The same over a socket that is connected.
+    #[cfg(feature = "jwt")]
+    pub fn over(stream: impl Into<Stream>, nick: &str) -> Self {
+        Self { stream: BufReader::new(stream.into()) }.registered(nick)
+    }
+
+    fn registered(mut self, nick: &str) -> Self {
+        let client = &mut self;
         client.say(&format!("NICK {nick}"));
         client.say("USER u 0 * :Somebody");
         client.wait_for(" 422 ");
-        client
+        self
     }
 
     /// The same, which has negotiated capabilities.

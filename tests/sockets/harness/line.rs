@@ -17,6 +17,12 @@ impl LineClient {
         Self { stream: BufReader::new(server.lines()), name: String::new() }
     }
 
+    /// The same over a socket that is connected.
+    #[cfg(feature = "jwt")]
+    pub fn over(stream: impl Into<Stream>) -> Self {
+        Self { stream: BufReader::new(stream.into()), name: String::new() }
+    }
+
     /// A guest in the lobby.
     pub fn guest(server: &TestServer) -> Self {
         let mut client = Self::connect(server);

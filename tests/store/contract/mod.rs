@@ -25,6 +25,7 @@ mod postgres;
 mod receipts;
 mod retention;
 mod search;
+mod server;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(not(feature = "sqlite"))]

@@ -7,20 +7,22 @@ mod table;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgMatches, Args as _, Command, FromArgMatches as _, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::arguments::{parse_room, parse_url, parse_user};
 use crate::token;
 use roomd_cli::parser;
 use roomd_cli::trust::TrustArguments;
+use roomd_cli::value::DAY;
 use roomd_client::{Options, ask_as_admin};
 use roomd_protocol::{RoomName, Secret, UserName};
 use roomd_tls::Trust;
 
-use table::{CONNECTIONS, Table};
+use table::{AUDIT, BANS, CONNECTIONS, Table};
 
 /// Entries that are asked for at once.
 const PART: usize = 200;
@@ -76,6 +78,35 @@ enum AdminCommand {
         #[arg(value_name = "CONNECTION")]
         connection: u64,
     },
+    /// Ban a user, an address or a network from the whole server, and put out who is there
+    Ban {
+        /// The user, in any spelling
+        #[arg(long, value_name = "USER", value_parser = parser::checked(parse_user), required_unless_present = "address")]
+        user: Option<UserName>,
+        /// The address or network, such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "user")]
+        address: Option<String>,
+        /// For how long, such as 2h or 30d [default: until it is lifted]
+        #[arg(long = "for", value_name = "TIME", value_parser = parser::time(Duration::from_secs(1)..=366 * DAY))]
+        lasts: Option<Duration>,
+        /// Why; they are told
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+    /// List the bans in force
+    Bans,
+    /// Lift a ban
+    Unban {
+        /// Its number, as bans has it
+        #[arg(value_name = "BAN")]
+        ban: u64,
+    },
+    /// List what admins have done, the newest first
+    Audit {
+        /// How many entries
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        count: usize,
+    },
 }
 
 /// The subcommand, with its flags.
@@ -111,11 +142,20 @@ impl Admin {
                     ("room", room.as_ref().map(RoomName::as_str)),
                     ("door", door.as_deref()),
                 ];
-                self.list(&token, "connections", &query, &CONNECTIONS, out)
+                self.list(&token, ("connections", usize::MAX), &query, &CONNECTIONS, out)
             }
             AdminCommand::End { connection } => {
                 self.ask(&token, "DELETE", &format!("connections/{connection}"), None).map(drop)
             }
+            AdminCommand::Ban { user, address, lasts, note } => {
+                let (user, for_s) = (user.as_ref().map(UserName::as_str), lasts.map(|lasts| lasts.as_secs()));
+                let body = json!({"user": user, "address": address, "for_s": for_s, "note": note});
+                let made = self.ask(&token, "POST", "bans", Some(&body))?;
+                self.write(&[made], &BANS, out)
+            }
+            AdminCommand::Bans => self.list(&token, ("bans", usize::MAX), &[], &BANS, out),
+            AdminCommand::Unban { ban } => self.ask(&token, "DELETE", &format!("bans/{ban}"), None).map(drop),
+            AdminCommand::Audit { count } => self.list(&token, ("audit", *count), &[], &AUDIT, out),
         }
     }
 
@@ -124,16 +164,16 @@ impl Admin {
         ask_as_admin(&self.url, (method, resource), token, body, &options).map_err(|error| error.to_string())
     }
 
-    /// Asks for a list, part by part, and writes it.
+    /// Asks for a list, of so many entries at most, part by part, and writes it.
     fn list(
         &self,
         token: &Secret,
-        name: &str,
+        (name, most): (&str, usize),
         query: &[(&str, Option<&str>)],
         table: &Table,
         out: &mut dyn Write,
     ) -> Result<(), String> {
-        let mut wanted = format!("{name}?limit={PART}");
+        let mut wanted = format!("{name}?limit={}", most.clamp(1, PART));
         for (name, value) in query {
             if let Some(value) = value {
                 wanted.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
@@ -147,14 +187,19 @@ impl Admin {
             };
             entries.extend(more);
             match part["next"].as_u64() {
-                Some(next) => after = format!("&after={next}"),
-                None => break,
+                Some(next) if entries.len() < most => after = format!("&after={next}"),
+                _ => break,
             }
         }
+        entries.truncate(most);
+        self.write(&entries, table, out)
+    }
+
+    fn write(&self, entries: &[Value], table: &Table, out: &mut dyn Write) -> Result<(), String> {
         let written = if self.json {
             entries.iter().try_for_each(|entry| writeln!(out, "{entry}"))
         } else {
-            out.write_all(table.of(&entries).as_bytes())
+            out.write_all(table.of(entries).as_bytes())
         };
         written.map_err(|error| format!("cannot write to standard output: {error}"))
     }

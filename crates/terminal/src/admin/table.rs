@@ -26,6 +26,26 @@ pub const CONNECTIONS: Table = Table(&[
     ("ROOMS", |entry| list(&entry["rooms"])),
 ]);
 
+/// Bans.
+pub const BANS: Table = Table(&[
+    ("NUMBER", |entry| text(&entry["ban"])),
+    ("WHO", |entry| text(if entry["user"].is_null() { &entry["address"] } else { &entry["user"] })),
+    ("UNTIL", |entry| time(&entry["until"])),
+    ("BY", |entry| text(&entry["by"])),
+    ("AT", |entry| time(&entry["at"])),
+    ("NOTE", |entry| text(&entry["note"])),
+]);
+
+/// The audit.
+pub const AUDIT: Table = Table(&[
+    ("AT", |entry| time(&entry["at"])),
+    ("BY", |entry| text(&entry["by"])),
+    ("WHAT", |entry| text(&entry["what"])),
+    ("ABOUT", |entry| text(&entry["about"])),
+    ("UNTIL", |entry| time(&entry["until"])),
+    ("NOTE", |entry| text(&entry["note"])),
+]);
+
 impl Table {
     /// The lines of these entries, with a heading; none for no entry.
     pub fn of(&self, entries: &[Value]) -> String {

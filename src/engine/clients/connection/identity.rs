@@ -32,8 +32,8 @@ impl Connection {
         }
     }
 
-    /// Ends the connection of a guest whose name was registered while it connected, and that of a device that was
-    /// signed out meanwhile.
+    /// Ends the connection of a guest whose name was registered while it connected, that of a device that was signed out
+    /// meanwhile, and that of who was banned.
     #[inline(never)]
     pub(super) fn settle_name(&mut self) {
         let who = self.session.state.identity();
@@ -42,6 +42,10 @@ impl Connection {
         }
         if who.is_guest() && self.engine.registered(&who.user) {
             self.outbox.end(End::Displaced);
+        }
+        let connection = self.session.entry.connection();
+        if self.engine.is_banned(connection) {
+            connection.end(End::Banned);
         }
     }
 
@@ -207,5 +211,6 @@ fn register(
     if who.is_guest() && engine.registered(&who.user) {
         return Err(names::taken(&who.user));
     }
+    engine.refuse_banned(Some(&who.user), origin.address)?;
     Ok(entry)
 }

@@ -2,6 +2,7 @@
 //!
 //! On the reader's thread; blocks on the rooms, and, during a replay, on the store and on the client.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{ActionError, Connection};
@@ -76,7 +77,7 @@ pub(super) fn detach_or_leave(sessions: &SessionTable, session: Session, end: En
                 // Whoever ends a connection for good notes that first, and then looks in the table: one of the two sees
                 // the other.
                 if let Some(end) = connection.ended() {
-                    sessions.end(number, end);
+                    sessions.end(&BTreeSet::from([number]), end);
                 }
                 return true;
             }

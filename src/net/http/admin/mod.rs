@@ -3,6 +3,7 @@
 //! A table of their own beside `routes`, which leads here with a user who has shown a token. Whether that is an admin is
 //! checked in the engine. Runs on the connection's thread.
 
+mod bans;
 mod connections;
 
 use super::api_request::ApiRequest;
@@ -17,11 +18,23 @@ pub enum AdminRoute<'a> {
     Connections,
     /// One connection.
     Connection(&'a str),
+    /// Who is banned from the server.
+    Bans,
+    /// One ban.
+    Ban(&'a str),
+    /// What admins have done.
+    Audit,
 }
 
 impl<'a> AdminRoute<'a> {
     /// One of each, with these words in the place of what a path names.
-    pub const SAMPLES: [AdminRoute<'static>; 2] = [AdminRoute::Connections, AdminRoute::Connection("{connection}")];
+    pub const SAMPLES: [AdminRoute<'static>; 5] = [
+        AdminRoute::Connections,
+        AdminRoute::Connection("{connection}"),
+        AdminRoute::Bans,
+        AdminRoute::Ban("{ban}"),
+        AdminRoute::Audit,
+    ];
 
     /// The route at a path, without what all of them begin with.
     #[must_use]
@@ -30,6 +43,9 @@ impl<'a> AdminRoute<'a> {
         Some(match *parts {
             ["connections"] => Self::Connections,
             ["connections", connection] => Self::Connection(connection),
+            ["bans"] => Self::Bans,
+            ["bans", ban] => Self::Ban(ban),
+            ["audit"] => Self::Audit,
             _ => return None,
         })
     }
@@ -40,6 +56,9 @@ impl<'a> AdminRoute<'a> {
         let below = match self {
             Self::Connections => "connections".to_owned(),
             Self::Connection(connection) => format!("connections/{connection}"),
+            Self::Bans => "bans".to_owned(),
+            Self::Ban(ban) => format!("bans/{ban}"),
+            Self::Audit => "audit".to_owned(),
         };
         format!("/api/v1/admin/{below}")
     }
@@ -48,8 +67,9 @@ impl<'a> AdminRoute<'a> {
     #[must_use]
     pub fn allowed(self) -> &'static str {
         match self {
-            Self::Connections => "GET, HEAD, OPTIONS",
-            Self::Connection(_) => "DELETE, OPTIONS",
+            Self::Connections | Self::Audit => "GET, HEAD, OPTIONS",
+            Self::Bans => "GET, HEAD, POST, OPTIONS",
+            Self::Connection(_) | Self::Ban(_) => "DELETE, OPTIONS",
         }
     }
 }
@@ -62,5 +82,9 @@ pub fn answer(context: &ServerContext, request: &ApiRequest<'_>, route: AdminRou
     match route {
         AdminRoute::Connections => connections::list(context, request),
         AdminRoute::Connection(number) => connections::end(context, request, number),
+        AdminRoute::Bans if request.head.method == "POST" => bans::add(context, request),
+        AdminRoute::Bans => bans::list(context, request),
+        AdminRoute::Ban(number) => bans::lift(context, request, number),
+        AdminRoute::Audit => bans::audit(context, request),
     }
 }

@@ -1,0 +1,94 @@
+//! The server's own audit: what admins have done that concerns the server as a whole, who and when.
+//!
+//! Beside the audit of each room (`policy`), which has what was decided in it. No content of a message is in it.
+
+use super::ban::{NewServerBan, ServerBan};
+use crate::chat::{Note, Time, UserName};
+
+/// Entries that are kept, at most: the newest.
+pub const AUDIT_MAX: usize = 10_000;
+
+/// What an admin has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerActionKind {
+    /// A connection was ended.
+    ConnectionEnded,
+    /// Somebody was banned from the server.
+    Banned,
+    /// A ban was lifted.
+    Unbanned,
+}
+
+impl ServerActionKind {
+    /// Its name in the protocol, and in stores.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConnectionEnded => "connection_ended",
+            Self::Banned => "banned",
+            Self::Unbanned => "unbanned",
+        }
+    }
+}
+
+/// An action that is to be entered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerAction {
+    /// What was done.
+    pub kind: ServerActionKind,
+    /// To whom or to what.
+    pub about: Option<Box<str>>,
+    /// Until when it holds, if that is bounded.
+    pub until: Option<Time>,
+    /// Why, as the admin said.
+    pub note: Option<Note>,
+    /// The admin.
+    pub by: UserName,
+    /// When.
+    pub at: Time,
+}
+
+impl ServerAction {
+    /// The making of a ban.
+    #[must_use]
+    pub fn ban(ban: &NewServerBan) -> Self {
+        let NewServerBan { target, until, note, by, at } = ban.clone();
+        let about = Some(target.to_string().into());
+        Self { kind: ServerActionKind::Banned, about, until, note, by, at }
+    }
+
+    /// The lifting of a ban.
+    #[must_use]
+    pub fn lift(ban: &ServerBan, by: UserName, at: Time) -> Self {
+        let about = Some(ban.made.target.to_string().into());
+        Self { kind: ServerActionKind::Unbanned, about, until: None, note: None, by, at }
+    }
+}
+
+/// An entry of the audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerAuditEntry {
+    /// Its number, greater than those of all entries before it.
+    pub number: u64,
+    /// What was done: as [`ServerActionKind::as_str`], or a word of a later version.
+    pub what: Box<str>,
+    /// To whom or to what.
+    pub about: Option<Box<str>>,
+    /// Until when it holds, if that is bounded.
+    pub until: Option<Time>,
+    /// Why, as the admin said.
+    pub note: Option<Note>,
+    /// The admin.
+    pub by: UserName,
+    /// When.
+    pub at: Time,
+}
+
+impl ServerAuditEntry {
+    /// The entry of an action under this number.
+    #[must_use]
+    pub fn of(number: u64, action: ServerAction) -> Self {
+        let ServerAction { kind, about, until, note, by, at } = action;
+        Self { number, what: kind.as_str().into(), about, until, note, by, at }
+    }
+}

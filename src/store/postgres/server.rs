@@ -1,0 +1,101 @@
+//! The bans of a server and its audit, as rows.
+//!
+//! Read and written through the pool, each change in one short transaction. What one server changes the others are told
+//! (`changes.rs`).
+
+use tokio_postgres::Row;
+
+use super::link::{DatabaseLink, LinkError};
+use super::row::number;
+use super::store::PostgresStore;
+use crate::chat::admin::audit::AUDIT_MAX;
+use crate::chat::admin::ban::BANS_MAX;
+use crate::chat::admin::{NewServerBan, ServerAction, ServerAuditEntry, ServerBan};
+use crate::chat::{StoreFailed, Time, UserName};
+use crate::store::columns::ms;
+use crate::store::server::ServerStore;
+use crate::store::server_columns::{self, target_columns};
+
+/// The columns of a ban, in the order of [`server_columns::BanRow`].
+const BAN: &str = "ban, kind, subject, until, note, author, at";
+
+impl ServerStore for PostgresStore {
+    fn bans(&self) -> Result<Vec<ServerBan>, StoreFailed> {
+        self.pool.read(|link| {
+            let rows = link.query(&format!("SELECT {BAN} FROM bans ORDER BY ban"), &[])?;
+            Ok(rows.iter().filter_map(read_ban).collect())
+        })
+    }
+
+    fn ban(&self, ban: &NewServerBan) -> Result<Option<u64>, StoreFailed> {
+        self.pool.write(|link| link.transact("", |link| insert(link, ban)))
+    }
+
+    fn lift_ban(&self, number: u64, by: &UserName, at: Time) -> Result<bool, StoreFailed> {
+        self.pool.write(|link| {
+            link.transact("", |link| {
+                let sql = format!("DELETE FROM bans WHERE ban = $1 RETURNING {BAN}");
+                let lifted = link.row(&sql, &[&number.cast_signed()])?.as_ref().and_then(read_ban);
+                lifted.iter().try_for_each(|ban| record(link, &ServerAction::lift(ban, by.clone(), at)))?;
+                Ok::<_, LinkError>(lifted.is_some())
+            })
+        })
+    }
+
+    fn record(&self, action: &ServerAction) -> Result<(), StoreFailed> {
+        self.pool.write(|link| link.transact("", |link| record(link, action)))
+    }
+
+    fn server_audit(&self, before: u64, count: usize) -> Result<Vec<ServerAuditEntry>, StoreFailed> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.pool.read(|link| {
+            let sql = "SELECT entry, what, about, until, note, author, at FROM server_audit
+                WHERE entry < $1 ORDER BY entry DESC LIMIT $2";
+            Ok(link.query(sql, &[&number(before), &count])?.iter().map(read_entry).collect())
+        })
+    }
+}
+
+/// The ban of this number, if there is one.
+///
+/// # Errors
+/// It cannot be read now.
+pub fn ban(link: &mut DatabaseLink, number: i64) -> Result<Option<ServerBan>, LinkError> {
+    let row = link.row(&format!("SELECT {BAN} FROM bans WHERE ban = $1"), &[&number])?;
+    Ok(row.as_ref().and_then(read_ban))
+}
+
+fn insert(link: &mut DatabaseLink, ban: &NewServerBan) -> Result<Option<u64>, LinkError> {
+    // Two at once count one after the other.
+    link.query("SELECT pg_advisory_xact_lock(hashtextextended('bans', 2))", &[])?;
+    link.execute("DELETE FROM bans WHERE until <= $1", &[&ms(ban.at)])?;
+    let in_force = link.row("SELECT count(*) FROM bans", &[])?.map_or(0, |row| row.get::<_, i64>(0));
+    if in_force >= BANS_MAX as i64 {
+        return Ok(None);
+    }
+    let (kind, subject) = target_columns(&ban.target);
+    let NewServerBan { until, note, by, at, .. } = ban;
+    let sql = "INSERT INTO bans (kind, subject, until, note, author, at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING ban";
+    let row = link.row(sql, &[&kind, &subject, &until.map(ms), &note.as_deref(), &by.as_str(), &ms(*at)])?;
+    record(link, &ServerAction::ban(ban))?;
+    Ok(row.map(|row| row.get::<_, i64>(0).cast_unsigned()))
+}
+
+fn record(link: &mut DatabaseLink, action: &ServerAction) -> Result<(), LinkError> {
+    let ServerAction { kind, about, until, note, by, at } = action;
+    let sql = "WITH made AS (
+            INSERT INTO server_audit (what, about, until, note, author, at) VALUES ($1, $2, $3, $4, $5, $6)
+            RETURNING entry)
+        DELETE FROM server_audit WHERE entry <= (SELECT entry FROM made) - $7";
+    let (about, until, note) = (about.as_deref(), until.map(ms), note.as_deref());
+    link.execute(sql, &[&kind.as_str(), &about, &until, &note, &by.as_str(), &ms(*at), &(AUDIT_MAX as i64)]).map(drop)
+}
+
+fn read_ban(row: &Row) -> Option<ServerBan> {
+    let row = (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4), row.get(5), row.get(6));
+    server_columns::ban(row)
+}
+
+fn read_entry(row: &Row) -> ServerAuditEntry {
+    server_columns::entry((row.get(0), row.get(1), row.get(2), row.get(3), row.get(4), row.get(5), row.get(6)))
+}

@@ -1,0 +1,108 @@
+//! What admins have decided for the whole server: bans, and the audit of it.
+//!
+//! The bans are read at the start, and kept in memory by the engine; what outlives the process is here. Written on the
+//! thread of the connection of an admin, which waits.
+
+use std::collections::VecDeque;
+
+use parking_lot::Mutex;
+
+use crate::chat::admin::audit::AUDIT_MAX;
+use crate::chat::admin::ban::BANS_MAX;
+use crate::chat::admin::{NewServerBan, ServerAction, ServerAuditEntry, ServerBan};
+use crate::chat::{StoreFailed, Time, UserName};
+
+/// See the module. Each call may block on a disk.
+pub trait ServerStore: Send + Sync {
+    /// The bans, in the order of their numbers; also such as have ended.
+    ///
+    /// # Errors
+    /// They cannot be read now.
+    fn bans(&self) -> Result<Vec<ServerBan>, StoreFailed>;
+
+    /// Makes a ban, and enters that in the audit; its number. Those that ended before it was made are removed. `None`: there
+    /// are as many as there may be, and nothing has changed.
+    ///
+    /// # Errors
+    /// It is not made.
+    fn ban(&self, ban: &NewServerBan) -> Result<Option<u64>, StoreFailed>;
+
+    /// Lifts a ban, and enters that in the audit; false: there is none of this number.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    fn lift_ban(&self, number: u64, by: &UserName, at: Time) -> Result<bool, StoreFailed>;
+
+    /// Enters an action in the audit, of which the newest [`AUDIT_MAX`] entries are kept.
+    ///
+    /// # Errors
+    /// It is not entered.
+    fn record(&self, action: &ServerAction) -> Result<(), StoreFailed>;
+
+    /// The entries of the audit before this number, the newest first; at most `count`.
+    ///
+    /// # Errors
+    /// They cannot be read now.
+    fn server_audit(&self, before: u64, count: usize) -> Result<Vec<ServerAuditEntry>, StoreFailed>;
+}
+
+/// What lasts as long as the process.
+#[derive(Default)]
+pub struct MemoryServer {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    newest_ban: u64,
+    bans: Vec<ServerBan>,
+    newest_entry: u64,
+    entries: VecDeque<ServerAuditEntry>,
+}
+
+impl State {
+    fn record(&mut self, action: ServerAction) {
+        self.newest_entry += 1;
+        if self.entries.len() >= AUDIT_MAX {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(ServerAuditEntry::of(self.newest_entry, action));
+    }
+}
+
+impl ServerStore for MemoryServer {
+    fn bans(&self) -> Result<Vec<ServerBan>, StoreFailed> {
+        Ok(self.state.lock().bans.clone())
+    }
+
+    fn ban(&self, ban: &NewServerBan) -> Result<Option<u64>, StoreFailed> {
+        let mut state = self.state.lock();
+        state.bans.retain(|known| known.made.is_in_force(ban.at));
+        if state.bans.len() >= BANS_MAX {
+            return Ok(None);
+        }
+        state.newest_ban += 1;
+        let number = state.newest_ban;
+        state.bans.push(ServerBan { number, made: ban.clone() });
+        state.record(ServerAction::ban(ban));
+        Ok(Some(number))
+    }
+
+    fn lift_ban(&self, number: u64, by: &UserName, at: Time) -> Result<bool, StoreFailed> {
+        let mut state = self.state.lock();
+        let Some(place) = state.bans.iter().position(|ban| ban.number == number) else { return Ok(false) };
+        let lifted = state.bans.remove(place);
+        state.record(ServerAction::lift(&lifted, by.clone(), at));
+        Ok(true)
+    }
+
+    fn record(&self, action: &ServerAction) -> Result<(), StoreFailed> {
+        self.state.lock().record(action.clone());
+        Ok(())
+    }
+
+    fn server_audit(&self, before: u64, count: usize) -> Result<Vec<ServerAuditEntry>, StoreFailed> {
+        let state = self.state.lock();
+        Ok(state.entries.iter().rev().filter(|entry| entry.number < before).take(count).cloned().collect())
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! Made by rooms and sessions; encoded by `wire`, or handed as it is to a member in the same process.
 
+use super::admin::Announcement;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -153,6 +154,8 @@ pub enum Event {
     Lagged { room: RoomName, missed: u64, conflated: u64 },
     /// Call signalling for you; `payload` is JSON.
     Signal { kind: Signal, from: UserName, payload: Arc<str> },
+    /// An admin says something to all.
+    Announced(Announcement),
     /// The server is about to shut down: after that time it begins to end connections.
     Draining { left: Duration },
     /// The connection ends now.

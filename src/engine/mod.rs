@@ -13,7 +13,7 @@ pub mod rooms;
 pub mod users;
 pub mod webhooks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -90,6 +90,8 @@ pub struct Engine {
     pub server_store: Arc<dyn ServerStore>,
     /// Who is banned from the server.
     pub bans: ArcSwap<ServerBans>,
+    /// The numbers of the announcements that were told last.
+    announcements: Mutex<BTreeSet<u64>>,
     /// What each hook may still say.
     pub hook_rates: HookRates,
     /// The webhooks of rooms and of the server.
@@ -143,6 +145,7 @@ impl Engine {
             hooks: Arc::new(MemoryHooks::default()),
             server_store: Arc::new(MemoryServer::default()),
             bans: ArcSwap::default(),
+            announcements: Mutex::default(),
             hook_rates: HookRates::default(),
             webhooks: Webhooks::default(),
             limits,

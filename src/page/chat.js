@@ -458,6 +458,9 @@ const handlers = {
     chat.loadRooms();
     chat.welcomed();
   },
+  announcement(chat, { by, text }) {
+    chat.showProblem(`${by} announces to all: ${text}`, "announcement");
+  },
   draining(chat) {
     chat.showProblem("The server is about to shut down. The page will connect again by itself.", "draining");
   },

@@ -212,6 +212,7 @@ export interface Events {
   welcome: Welcome;
   token_expiring: { type: "token_expiring"; expires: string; expires_in_ms: number };
   /** The server is about to shut down: after that time it begins to end connections. */
+  announcement: { type: "announcement"; text: string; by: string; at: string };
   draining: { type: "draining"; ends_in_ms: number };
   message: Message;
   private: PrivateMessage;

@@ -6,7 +6,7 @@
 
 use super::accounts::Account;
 use super::rooms::PolicyVersion;
-use crate::chat::admin::ServerBan;
+use crate::chat::admin::{ServerAuditEntry, ServerBan};
 use crate::chat::device::{Device, DeviceId};
 use crate::chat::policy::Policy;
 use crate::chat::{DisplayName, RoomName, UserName};
@@ -24,6 +24,8 @@ pub enum StoreChange {
     DeviceEnded(DeviceId),
     /// A ban of this number was made; `None`: it was lifted, or has ended and was removed.
     Ban(u64, Option<Box<ServerBan>>),
+    /// An admin has said something to all: an entry of the audit.
+    Announced(Box<ServerAuditEntry>),
 }
 
 /// What is kept of a registered name.

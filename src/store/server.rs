@@ -33,11 +33,11 @@ pub trait ServerStore: Send + Sync {
     /// Nothing has changed.
     fn lift_ban(&self, number: u64, by: &UserName, at: Time) -> Result<bool, StoreFailed>;
 
-    /// Enters an action in the audit, of which the newest [`AUDIT_MAX`] entries are kept.
+    /// Enters an action in the audit, of which the newest [`AUDIT_MAX`] entries are kept; its number there.
     ///
     /// # Errors
     /// It is not entered.
-    fn record(&self, action: &ServerAction) -> Result<(), StoreFailed>;
+    fn record(&self, action: &ServerAction) -> Result<u64, StoreFailed>;
 
     /// The entries of the audit before this number, the newest first; at most `count`.
     ///
@@ -61,12 +61,13 @@ struct State {
 }
 
 impl State {
-    fn record(&mut self, action: ServerAction) {
+    fn record(&mut self, action: ServerAction) -> u64 {
         self.newest_entry += 1;
         if self.entries.len() >= AUDIT_MAX {
             self.entries.pop_front();
         }
         self.entries.push_back(ServerAuditEntry::of(self.newest_entry, action));
+        self.newest_entry
     }
 }
 
@@ -96,9 +97,8 @@ impl ServerStore for MemoryServer {
         Ok(true)
     }
 
-    fn record(&self, action: &ServerAction) -> Result<(), StoreFailed> {
-        self.state.lock().record(action.clone());
-        Ok(())
+    fn record(&self, action: &ServerAction) -> Result<u64, StoreFailed> {
+        Ok(self.state.lock().record(action.clone()))
     }
 
     fn server_audit(&self, before: u64, count: usize) -> Result<Vec<ServerAuditEntry>, StoreFailed> {

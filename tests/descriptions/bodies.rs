@@ -106,6 +106,7 @@ fn the_bodies_of_the_document_are_those_of_the_printer() {
     let described: BTreeSet<_> = described.filter_map(|rest| rest.split('"').next()).collect();
     let requests = [
         "AskedCode",
+        "NewAnnouncement",
         "NewBan",
         "NewClaim",
         "NewDevice",

@@ -43,6 +43,7 @@ fn is_told(event: &Event) -> bool {
         | Event::Created { .. }
         | Event::TokenExpiring { .. }
         | Event::Draining { .. }
+        | Event::Announced(_)
         | Event::Pong
         | Event::Time { .. }
         | Event::Done

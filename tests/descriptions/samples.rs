@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roomd::chat::admin::{
-    BanTarget, Connected, ConnectionInfo, NewServerBan, ServerAction, ServerActionKind, ServerAuditEntry, ServerBan,
+    Announcement, BanTarget, Connected, ConnectionInfo, NewServerBan, ServerAction, ServerActionKind, ServerAuditEntry,
+    ServerBan,
 };
 use roomd::chat::device::{Device, DeviceId, DeviceLabel, ListedDevice};
 use roomd::chat::hook::{Hook, NewHook};
@@ -269,6 +270,7 @@ fn session_events() -> Vec<Event> {
         Event::Welcome(welcome),
         Event::TokenExpiring { expires: AT, left: Duration::from_secs(60) },
         Event::Draining { left: Duration::from_secs(2) },
+        Event::Announced(Announcement::parse("Tea", user("Alice"), AT).unwrap()),
         goodbye(End::Closing),
         goodbye(End::Replaced),
     ];
@@ -323,13 +325,13 @@ pub fn bans() -> Vec<ServerBan> {
 
 /// One of each kind.
 pub fn server_audit() -> Vec<ServerAuditEntry> {
-    use ServerActionKind::{Banned, ConnectionEnded, Unbanned};
+    use ServerActionKind::{Announced, Banned, ConnectionEnded, Unbanned};
     let entry = |(i, kind)| {
         let about = Some("Bob".into());
         let action = ServerAction { kind, about, until: Some(AT), note: note(), by: user("Alice"), at: AT };
         ServerAuditEntry::of(i, action)
     };
-    (1..).zip([ConnectionEnded, Banned, Unbanned]).map(entry).collect()
+    (1..).zip([ConnectionEnded, Banned, Unbanned, Announced]).map(entry).collect()
 }
 
 /// One that is well, one that fails, one that is off, and one that was removed.

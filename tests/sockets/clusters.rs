@@ -335,6 +335,19 @@ fn a_ban_from_the_server_holds_on_all_servers_until_it_is_lifted_on_any() {
 }
 
 #[test]
+fn an_announcement_is_told_once_on_all_servers() {
+    let Some(database) = Database::new() else { return };
+    let servers = [server(&database), server(&database)];
+    let root = Identity { auth_level: AuthLevel::Admin, ..Identity::guest(UserName::parse("Root").unwrap()) };
+    let mut clients = [0, 1].map(|at| WebSocketClient::multi(&servers[at], "Ann"));
+    for text in ["one", "two"] {
+        servers[0].engine().announce(&root, text).unwrap();
+        clients.iter_mut().for_each(|client| assert_eq!(client.event_of("announcement")["text"], text));
+    }
+    clients.iter_mut().for_each(|client| assert_eq!(client.ask(json!({"type": "ping"}))["type"], "pong"));
+}
+
+#[test]
 fn a_name_that_is_registered_on_one_server_is_its_owners_on_the_others() {
     let Some(database) = Database::new() else { return };
     let servers = [server(&database), server(&database)];

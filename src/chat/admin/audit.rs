@@ -17,6 +17,8 @@ pub enum ServerActionKind {
     Banned,
     /// A ban was lifted.
     Unbanned,
+    /// Something was said to all.
+    Announced,
 }
 
 impl ServerActionKind {
@@ -27,6 +29,7 @@ impl ServerActionKind {
             Self::ConnectionEnded => "connection_ended",
             Self::Banned => "banned",
             Self::Unbanned => "unbanned",
+            Self::Announced => "announced",
         }
     }
 }

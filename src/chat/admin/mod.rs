@@ -3,10 +3,12 @@
 //! Made by the engine, printed by `wire`. What concerns one room and its policy is in `policy`; here is what
 //! concerns the server as a whole.
 
+pub mod announcement;
 pub mod audit;
 pub mod ban;
 pub mod connection;
 
+pub use announcement::Announcement;
 pub use audit::{ServerAction, ServerActionKind, ServerAuditEntry};
 pub use ban::{BanTarget, NewServerBan, ServerBan, ServerBans};
 pub use connection::{Connected, ConnectionInfo};

@@ -10,11 +10,11 @@ use crate::chat::{Identity, Refusal};
 use crate::engine::Engine;
 
 impl Engine {
-    /// Enters that an admin is about to do something, to whom or to what. Waits for the store.
+    /// Enters that an admin is about to do something, to whom or to what; the number of the entry. Waits for the store.
     ///
     /// # Errors
     /// It is not entered, and must not be done.
-    pub(super) fn record(&self, who: &Identity, kind: ServerActionKind, about: &str) -> Result<(), Refusal> {
+    pub(super) fn record(&self, who: &Identity, kind: ServerActionKind, about: &str) -> Result<u64, Refusal> {
         let (by, at) = (who.user.clone(), self.clock.now().at);
         let action = ServerAction { kind, about: Some(about.into()), until: None, note: None, by, at };
         self.server_store.record(&action).map_err(|_| unavailable())

@@ -3,6 +3,7 @@
 //! Called on the asker's own thread. Who asks is checked here, so every door has the same answer: an admin whose token is
 //! for all rooms, and nobody else. One file a concern.
 
+mod announcements;
 mod audit;
 mod bans;
 pub mod connections;

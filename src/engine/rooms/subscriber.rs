@@ -46,6 +46,7 @@ impl Engine {
             StoreChange::Policy(room, policy, version) => self.policy_changed(&room, policy, version),
             StoreChange::Account(state) => self.account_changed(&state),
             StoreChange::DeviceEnded(device) => self.device_ended(device),
+            StoreChange::Announced(entry) => self.announced(&entry),
             StoreChange::Ban(number, ban) => self.ban_changed(number, ban.as_deref()),
         }
     }

@@ -261,6 +261,15 @@ impl Directory {
         self.users.lock().all().cloned().collect()
     }
 
+    /// Sends every client that is connected now an event that is of no room. Does not block: one that cannot take it ends.
+    pub(in crate::engine) fn tell_all(&self, event: &Arc<Event>) {
+        // By number: a client that becomes another user has two connections for a moment.
+        let connections: BTreeMap<_, _> = self.all().into_iter().map(|one| (one.number, one)).collect();
+        for connection in connections.values() {
+            _ = connection.endpoint().send(None, event, Slow::Drop);
+        }
+    }
+
     /// Sends every client an event that is of no room: those whose connections are registered, and later ones as they
     /// are registered. Does not block.
     pub(in crate::engine) fn announce(&self, event: &Arc<Event>) {

@@ -64,6 +64,10 @@ fn change(link: &mut DatabaseLink, row: &Row) -> Result<Option<StoreChange>, Lin
             Ok(number) => Some(StoreChange::Ban(number, server::ban(link, number.cast_signed())?.map(Box::new))),
             Err(_) => None,
         },
+        4 => match subject.parse::<i64>() {
+            Ok(number) => server::entry(link, number)?.map(|entry| StoreChange::Announced(Box::new(entry))),
+            Err(_) => None,
+        },
         // Of a later version of roomd.
         _ => None,
     })

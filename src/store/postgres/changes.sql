@@ -38,8 +38,8 @@ CREATE INDEX IF NOT EXISTS attendance_stamps ON attendance (server, stamp);
 -- The newest change of each thing that servers have in memory, by the transaction that made it: a server reads what was
 -- changed since its last look, and what was not decided then. Written by triggers, so that it does not matter who changes it.
 CREATE TABLE IF NOT EXISTS changes (
-    kind    smallint NOT NULL,                 -- 0 the policy of a room, 1 a registered name, 2 a device that has ended, 3 a ban
-    subject text COLLATE "C" NOT NULL,         -- the name, or the number of the device or the ban
+    kind    smallint NOT NULL,                 -- 0 the policy of a room, 1 a registered name, 2 a device that has ended, 3 a ban, 4 an announcement
+    subject text COLLATE "C" NOT NULL,         -- the name, or the number of the device, the ban or the entry
     changed xid8 NOT NULL DEFAULT pg_current_xact_id(),
     at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (kind, subject)

@@ -36,13 +36,13 @@ impl ServerStore for PostgresStore {
             link.transact("", |link| {
                 let sql = format!("DELETE FROM bans WHERE ban = $1 RETURNING {BAN}");
                 let lifted = link.row(&sql, &[&number.cast_signed()])?.as_ref().and_then(read_ban);
-                lifted.iter().try_for_each(|ban| record(link, &ServerAction::lift(ban, by.clone(), at)))?;
+                lifted.iter().try_for_each(|ban| record(link, &ServerAction::lift(ban, by.clone(), at)).map(drop))?;
                 Ok::<_, LinkError>(lifted.is_some())
             })
         })
     }
 
-    fn record(&self, action: &ServerAction) -> Result<(), StoreFailed> {
+    fn record(&self, action: &ServerAction) -> Result<u64, StoreFailed> {
         self.pool.write(|link| link.transact("", |link| record(link, action)))
     }
 
@@ -54,6 +54,15 @@ impl ServerStore for PostgresStore {
             Ok(link.query(sql, &[&number(before), &count])?.iter().map(read_entry).collect())
         })
     }
+}
+
+/// The entry of the audit of this number, if there is one.
+///
+/// # Errors
+/// It cannot be read now.
+pub fn entry(link: &mut DatabaseLink, number: i64) -> Result<Option<ServerAuditEntry>, LinkError> {
+    let sql = "SELECT entry, what, about, until, note, author, at FROM server_audit WHERE entry = $1";
+    Ok(link.row(sql, &[&number])?.as_ref().map(read_entry))
 }
 
 /// The ban of this number, if there is one.
@@ -81,14 +90,15 @@ fn insert(link: &mut DatabaseLink, ban: &NewServerBan) -> Result<Option<u64>, Li
     Ok(row.map(|row| row.get::<_, i64>(0).cast_unsigned()))
 }
 
-fn record(link: &mut DatabaseLink, action: &ServerAction) -> Result<(), LinkError> {
+fn record(link: &mut DatabaseLink, action: &ServerAction) -> Result<u64, LinkError> {
     let ServerAction { kind, about, until, note, by, at } = action;
-    let sql = "WITH made AS (
-            INSERT INTO server_audit (what, about, until, note, author, at) VALUES ($1, $2, $3, $4, $5, $6)
-            RETURNING entry)
-        DELETE FROM server_audit WHERE entry <= (SELECT entry FROM made) - $7";
+    let sql = "INSERT INTO server_audit (what, about, until, note, author, at) VALUES ($1, $2, $3, $4, $5, $6)
+        RETURNING entry";
     let (about, until, note) = (about.as_deref(), until.map(ms), note.as_deref());
-    link.execute(sql, &[&kind.as_str(), &about, &until, &note, &by.as_str(), &ms(*at), &(AUDIT_MAX as i64)]).map(drop)
+    let row = link.row(sql, &[&kind.as_str(), &about, &until, &note, &by.as_str(), &ms(*at)])?;
+    let number: i64 = row.ok_or_else(|| LinkError::Invalid("no number of an entry".to_owned()))?.get(0);
+    link.execute("DELETE FROM server_audit WHERE entry <= $1", &[&(number - AUDIT_MAX as i64)])?;
+    Ok(number.cast_unsigned())
 }
 
 fn read_ban(row: &Row) -> Option<ServerBan> {

@@ -26,3 +26,12 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER changed AFTER INSERT OR DELETE ON bans FOR EACH ROW EXECUTE FUNCTION ban_changed_1();
+
+-- What is said to all is said by every server.
+CREATE OR REPLACE FUNCTION announced_1() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM changed_1(4::smallint, NEW.entry::text);
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER announced AFTER INSERT ON server_audit FOR EACH ROW WHEN (NEW.what = 'announced')
+    EXECUTE FUNCTION announced_1();

@@ -35,12 +35,12 @@ impl ServerStore for SqliteStore {
         self.write(move |connection| {
             let sql = format!("DELETE FROM bans WHERE ban = ?1 RETURNING {BAN}");
             let lifted = connection.query_row(&sql, [number.cast_signed()], read_ban).optional()?.flatten();
-            lifted.iter().try_for_each(|ban| record(connection, &ServerAction::lift(ban, by.clone(), at)))?;
+            lifted.iter().try_for_each(|ban| record(connection, &ServerAction::lift(ban, by.clone(), at)).map(drop))?;
             Ok(lifted.is_some())
         })
     }
 
-    fn record(&self, action: &ServerAction) -> Result<(), StoreFailed> {
+    fn record(&self, action: &ServerAction) -> Result<u64, StoreFailed> {
         let action = action.clone();
         self.write(move |connection| record(connection, &action))
     }
@@ -72,13 +72,14 @@ fn insert(connection: &Connection, ban: &NewServerBan) -> rusqlite::Result<Optio
     Ok(Some(number))
 }
 
-fn record(connection: &Connection, action: &ServerAction) -> rusqlite::Result<()> {
+fn record(connection: &Connection, action: &ServerAction) -> rusqlite::Result<u64> {
     let ServerAction { kind, about, until, note, by, at } = action;
     let sql = "INSERT INTO server_audit (what, about, until, note, author, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let values = params![kind.as_str(), about, until.map(ms), note.as_deref(), by.as_str(), ms(*at)];
     connection.execute(sql, values)?;
-    let oldest = connection.last_insert_rowid() - AUDIT_MAX as i64;
-    connection.execute("DELETE FROM server_audit WHERE entry <= ?1", [oldest]).map(drop)
+    let number = connection.last_insert_rowid();
+    connection.execute("DELETE FROM server_audit WHERE entry <= ?1", [number - AUDIT_MAX as i64])?;
+    Ok(number.cast_unsigned())
 }
 
 fn read_ban(row: &Row<'_>) -> rusqlite::Result<Option<ServerBan>> {

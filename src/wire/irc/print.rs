@@ -10,6 +10,7 @@ use super::refusal;
 use super::tags;
 use super::traits::Traits;
 use super::write::{LineWriter, chunks, text_bytes};
+use crate::chat::admin::Announcement;
 use crate::chat::policy::{Description, ModerationAction, ModerationChange, Role, RoomSettings};
 use crate::chat::{About, Authors, Body, Event, Id, LeaveReason, Message, Presence, RoomName, Status, Time, UserName};
 
@@ -159,6 +160,9 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
             Event::TokenExpiring { left, .. } => {
                 let text = format!("Your token ends in {} s: connect anew with another", left.as_secs());
                 self.notice("*", &text);
+            }
+            Event::Announced(Announcement { text, by, .. }) => {
+                self.notice("*", &format!("{by} announces to all: {text}"));
             }
             Event::Draining { left } => {
                 let text = format!("The server is about to shut down, in {} s", left.as_millis().div_ceil(1_000));

@@ -10,6 +10,7 @@ use super::devices::{code_fields, device_fields};
 use super::memberships::{invitation_fields, memberships_fields};
 use super::moderation::{self, moderated_fields, operators_field, subject_fields};
 use super::object::Object;
+use crate::chat::admin::Announcement;
 use crate::chat::receipt_counts::Counts;
 use crate::chat::room_summary::RoomSummary;
 use crate::chat::{
@@ -52,6 +53,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
         | Event::Resumed { .. }
         | Event::TokenExpiring { .. }
         | Event::Draining { .. }
+        | Event::Announced(_)
         | Event::Bookmarks { .. }
         | Event::DisplayNames { .. }
         | Event::DisplayName { .. }
@@ -71,10 +73,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
         Event::Refused(refusal) => refused(object("error", out), refusal, place),
         Event::Message(message) => message_fields(object(kind_of(message), out), message, place),
         Event::Assigned { .. } => assigned_fields(object("message", out), event, place),
-        Event::Edit { room, seq, user, body, at } => {
-            let object = object(kind_of_edit(body), out).field(place, room.as_str()).field("seq", seq);
-            body_field(object.field("user", user.as_str()), body).shown("at", at)
-        }
+        Event::Edit { body, .. } => edit_fields(object(kind_of_edit(body), out), event, place),
         Event::Join { room, user, at, .. } => moved_fields(object("join", out), (place, room), user, *at),
         Event::Leave { room, user, at, .. } => moved_fields(object("leave", out), (place, room), user, *at),
         Event::Moderated { room, by, action, at, .. } | Event::InvitedTo { room, by, action, at } => {
@@ -96,6 +95,12 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
 fn lagged<'o>(object: Object<'o>, (place, room): (&str, &RoomName), missed: u64, conflated: u64) -> Object<'o> {
     let object = object.field(place, room.as_str()).field("missed", &missed);
     object.maybe("conflated", (conflated > 0).then_some(conflated))
+}
+
+fn edit_fields<'o>(object: Object<'o>, edit: &Event, place: &str) -> Object<'o> {
+    let Event::Edit { room, seq, user, body, at } = edit else { return object };
+    let object = object.field(place, room.as_str()).field("seq", seq);
+    body_field(object.field("user", user.as_str()), body).shown("at", at)
 }
 
 fn assigned_fields<'o>(object: Object<'o>, assigned: &Event, place: &str) -> Object<'o> {
@@ -130,6 +135,9 @@ fn print_own(event: &Event, id: Option<&Id>, out: &mut Vec<u8>) -> bool {
         Event::Rooms { rooms } => object("rooms", out).list("rooms", rooms, summary_fields),
         Event::TokenExpiring { expires, left } => {
             object("token_expiring", out).shown("expires", expires).field("expires_in_ms", &ms(*left))
+        }
+        Event::Announced(Announcement { text, by, at }) => {
+            object("announcement", out).field("text", &**text).field("by", by.as_str()).shown("at", at)
         }
         Event::Draining { left } => object("draining", out).field("ends_in_ms", &ms(*left)),
         Event::Bookmarks { bookmarks } => object("bookmarks", out).list("bookmarks", bookmarks, bookmark_fields),

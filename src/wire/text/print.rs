@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use crate::chat::admin::Announcement;
 use crate::chat::device::{Device, ListedDevice};
 use crate::chat::listed_room::{ListedConversation, ListedRoom, Memberships, ReadPosition};
 use crate::chat::policy::{Description, Invitation, ModerationAction, ModerationChange, RoomSettings, RoomSubject};
@@ -44,6 +45,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         Event::Session { .. }
         | Event::TokenExpiring { .. }
         | Event::Draining { .. }
+        | Event::Announced(_)
         | Event::DisplayNames { .. }
         | Event::DisplayName { .. }
         | Event::Devices { .. }
@@ -118,6 +120,7 @@ fn print_own(event: &Event, mut line: impl FnMut(&str)) {
         Event::TokenExpiring { left, .. } => {
             line(&format!("* Your token ends in {} s: /refresh TOKEN", left.as_secs()));
         }
+        Event::Announced(Announcement { text, by, .. }) => line(&format!("* {by} announces to all: {text}")),
         Event::Draining { left } => {
             line(&format!("* The server is about to shut down, in {} s", left.as_millis().div_ceil(1_000)));
         }

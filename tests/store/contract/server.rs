@@ -67,7 +67,9 @@ fn the_audit_keeps_its_newest_entries() {
             by: user("Root"),
             at: Time(7),
         };
-        (0..AUDIT_MAX + 3).for_each(|number| server.record(&action(number)).unwrap());
+        for number in 0..AUDIT_MAX + 3 {
+            server.record(&action(number)).unwrap();
+        }
         let entries = server.server_audit(u64::MAX, usize::MAX).unwrap();
         assert_eq!(entries.len(), AUDIT_MAX);
         let about = |entry: &roomd::chat::admin::ServerAuditEntry| entry.about.as_deref().unwrap().to_owned();

@@ -101,6 +101,12 @@ enum AdminCommand {
         #[arg(value_name = "BAN")]
         ban: u64,
     },
+    /// Say something to everybody who is connected
+    Announce {
+        /// What is said: one line, of at most 350 bytes
+        #[arg(value_name = "TEXT")]
+        text: String,
+    },
     /// List what admins have done, the newest first
     Audit {
         /// How many entries
@@ -155,6 +161,9 @@ impl Admin {
             }
             AdminCommand::Bans => self.list(&token, ("bans", usize::MAX), &[], &BANS, out),
             AdminCommand::Unban { ban } => self.ask(&token, "DELETE", &format!("bans/{ban}"), None).map(drop),
+            AdminCommand::Announce { text } => {
+                self.ask(&token, "POST", "announcements", Some(&json!({"text": text}))).map(drop)
+            }
             AdminCommand::Audit { count } => self.list(&token, ("audit", *count), &[], &AUDIT, out),
         }
     }

@@ -14,6 +14,7 @@ use super::protection::Protection;
 pub fn sentence(event: &Value, protection: Option<Protection>) -> Option<String> {
     let text_of = |field: &str| event[field].as_str().map(escape);
     match event["type"].as_str()? {
+        "announcement" => return Some(format!("{} announces to all: {}", text_of("by")?, text_of("text")?)),
         "draining" => return Some(draining(event["ends_in_ms"].as_u64()?)),
         "display_name" => return display_name(event),
         "display_names" => return display_names(event),
@@ -138,6 +139,7 @@ mod tests {
             ("edit", json!({"cipher": {}}), "Bob edited a message: (encrypted)"),
             ("delete", json!({}), "Bob deleted a message"),
             ("delete", json!({"note": "off topic"}), "Bob deleted a message (off topic)"),
+            ("announcement", json!({"text": "\u{1b}tea"}), "Ann announces to all: ␛tea"),
             ("draining", json!({"ends_in_ms": 1_500}), "The server is about to shut down, in 2 s"),
             ("removed", json!({"reason": "kicked", "note": "\u{1b}spam"}), "Ann kicked Bob (␛spam)"),
             ("muted", json!({}), "Ann muted Bob"),

@@ -3,6 +3,7 @@
 //! A table of their own beside `routes`, which leads here with a user who has shown a token. Whether that is an admin is
 //! checked in the engine. Runs on the connection's thread.
 
+mod announcements;
 mod bans;
 mod connections;
 
@@ -24,16 +25,19 @@ pub enum AdminRoute<'a> {
     Ban(&'a str),
     /// What admins have done.
     Audit,
+    /// What is said to all.
+    Announcements,
 }
 
 impl<'a> AdminRoute<'a> {
     /// One of each, with these words in the place of what a path names.
-    pub const SAMPLES: [AdminRoute<'static>; 5] = [
+    pub const SAMPLES: [AdminRoute<'static>; 6] = [
         AdminRoute::Connections,
         AdminRoute::Connection("{connection}"),
         AdminRoute::Bans,
         AdminRoute::Ban("{ban}"),
         AdminRoute::Audit,
+        AdminRoute::Announcements,
     ];
 
     /// The route at a path, without what all of them begin with.
@@ -46,6 +50,7 @@ impl<'a> AdminRoute<'a> {
             ["bans"] => Self::Bans,
             ["bans", ban] => Self::Ban(ban),
             ["audit"] => Self::Audit,
+            ["announcements"] => Self::Announcements,
             _ => return None,
         })
     }
@@ -59,6 +64,7 @@ impl<'a> AdminRoute<'a> {
             Self::Bans => "bans".to_owned(),
             Self::Ban(ban) => format!("bans/{ban}"),
             Self::Audit => "audit".to_owned(),
+            Self::Announcements => "announcements".to_owned(),
         };
         format!("/api/v1/admin/{below}")
     }
@@ -69,6 +75,7 @@ impl<'a> AdminRoute<'a> {
         match self {
             Self::Connections | Self::Audit => "GET, HEAD, OPTIONS",
             Self::Bans => "GET, HEAD, POST, OPTIONS",
+            Self::Announcements => "POST, OPTIONS",
             Self::Connection(_) | Self::Ban(_) => "DELETE, OPTIONS",
         }
     }
@@ -86,5 +93,6 @@ pub fn answer(context: &ServerContext, request: &ApiRequest<'_>, route: AdminRou
         AdminRoute::Bans => bans::list(context, request),
         AdminRoute::Ban(number) => bans::lift(context, request, number),
         AdminRoute::Audit => bans::audit(context, request),
+        AdminRoute::Announcements => announcements::announce(context, request),
     }
 }

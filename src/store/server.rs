@@ -7,10 +7,11 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
+use super::administration::{RetentionChange, RetentionOverride};
 use crate::chat::admin::audit::AUDIT_MAX;
 use crate::chat::admin::ban::BANS_MAX;
 use crate::chat::admin::{NewServerBan, ServerAction, ServerAuditEntry, ServerBan};
-use crate::chat::{StoreFailed, Time, UserName};
+use crate::chat::{RoomName, StoreFailed, Time, UserName};
 
 /// See the module. Each call may block on a disk.
 pub trait ServerStore: Send + Sync {
@@ -38,6 +39,13 @@ pub trait ServerStore: Send + Sync {
     /// # Errors
     /// It is not entered.
     fn record(&self, action: &ServerAction) -> Result<u64, StoreFailed>;
+
+    /// Changes the room's own retention and returns it; `None`: no history is kept here. A room that does not exist is
+    /// created, without messages, unless nothing changes.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    fn retain(&self, room: &RoomName, change: RetentionChange) -> Result<Option<RetentionOverride>, StoreFailed>;
 
     /// The entries of the audit before this number, the newest first; at most `count`.
     ///
@@ -99,6 +107,10 @@ impl ServerStore for MemoryServer {
 
     fn record(&self, action: &ServerAction) -> Result<u64, StoreFailed> {
         Ok(self.state.lock().record(action.clone()))
+    }
+
+    fn retain(&self, _: &RoomName, _: RetentionChange) -> Result<Option<RetentionOverride>, StoreFailed> {
+        Ok(None)
     }
 
     fn server_audit(&self, before: u64, count: usize) -> Result<Vec<ServerAuditEntry>, StoreFailed> {

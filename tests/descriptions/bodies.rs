@@ -61,6 +61,8 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         ("WebhookPayload", json::webhook_payload(&samples::due("hi"))),
         ("WebhookPayload", json::webhook_payload(&samples::due(&"x".repeat(2 << 20)))),
         ("Connections", json::connections_body(&samples::connections(), Some(2))),
+        ("RoomOverviews", json::room_overviews_body(&samples::overviews(), Some(&room()))),
+        ("Retention", json::retention_body(&room(), Some(86_400), Some(10))),
         ("Ban", json::ban_body(&samples::bans()[0])),
         ("Ban", json::ban_body(&samples::bans()[1])),
         ("Bans", json::bans_body(&samples::bans(), Some(2))),
@@ -106,6 +108,9 @@ fn the_bodies_of_the_document_are_those_of_the_printer() {
     let described: BTreeSet<_> = described.filter_map(|rest| rest.split('"').next()).collect();
     let requests = [
         "AskedCode",
+        "NewOwnedRoom",
+        "NewOwner",
+        "RetentionChange",
         "NewAnnouncement",
         "NewBan",
         "NewClaim",

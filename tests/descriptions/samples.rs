@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roomd::chat::admin::{
-    Announcement, BanTarget, Connected, ConnectionInfo, NewServerBan, ServerAction, ServerActionKind, ServerAuditEntry,
-    ServerBan,
+    Announcement, BanTarget, Connected, ConnectionInfo, NewServerBan, RoomOverview, ServerAction, ServerActionKind,
+    ServerAuditEntry, ServerBan,
 };
 use roomd::chat::device::{Device, DeviceId, DeviceLabel, ListedDevice};
 use roomd::chat::hook::{Hook, NewHook};
@@ -315,6 +315,19 @@ pub fn connections() -> Vec<ConnectionInfo> {
     vec![one.clone(), ConnectionInfo { number: 2, connected: Connected::Detached, ..one }]
 }
 
+/// One in which something was said.
+pub fn overviews() -> Vec<RoomOverview> {
+    vec![RoomOverview {
+        room: room(),
+        members: 2,
+        private: true,
+        owner: Some(user("Alice")),
+        listed: 3,
+        settings: RoomSettings { slow_mode_s: Some(5), announcement: Some(false), ..RoomSettings::default() },
+        last: Some((42, AT, user("Bob"))),
+    }]
+}
+
 /// One of a user for a time, and one of a network.
 pub fn bans() -> Vec<ServerBan> {
     let of = |target| NewServerBan { target, until: None, note: None, by: user("Alice"), at: AT };
@@ -325,13 +338,16 @@ pub fn bans() -> Vec<ServerBan> {
 
 /// One of each kind.
 pub fn server_audit() -> Vec<ServerAuditEntry> {
-    use ServerActionKind::{Announced, Banned, ConnectionEnded, Unbanned};
+    use ServerActionKind::{
+        Announced, Banned, ConnectionEnded, RoomCreated, RoomEnded, RoomHandedOver, RoomRetained, Unbanned,
+    };
     let entry = |(i, kind)| {
         let about = Some("Bob".into());
         let action = ServerAction { kind, about, until: Some(AT), note: note(), by: user("Alice"), at: AT };
         ServerAuditEntry::of(i, action)
     };
-    (1..).zip([ConnectionEnded, Banned, Unbanned, Announced]).map(entry).collect()
+    let kinds = [ConnectionEnded, Banned, Unbanned, Announced, RoomCreated, RoomEnded, RoomHandedOver, RoomRetained];
+    (1..).zip(kinds).map(entry).collect()
 }
 
 /// One that is well, one that fails, one that is off, and one that was removed.

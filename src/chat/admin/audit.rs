@@ -19,6 +19,14 @@ pub enum ServerActionKind {
     Unbanned,
     /// Something was said to all.
     Announced,
+    /// A room was created.
+    RoomCreated,
+    /// A room was ended.
+    RoomEnded,
+    /// A room was given to another owner.
+    RoomHandedOver,
+    /// How much of a room's history is kept was changed.
+    RoomRetained,
 }
 
 impl ServerActionKind {
@@ -30,6 +38,10 @@ impl ServerActionKind {
             Self::Banned => "banned",
             Self::Unbanned => "unbanned",
             Self::Announced => "announced",
+            Self::RoomCreated => "room_created",
+            Self::RoomEnded => "room_ended",
+            Self::RoomHandedOver => "room_handed_over",
+            Self::RoomRetained => "room_retained",
         }
     }
 }

@@ -7,8 +7,10 @@ pub mod announcement;
 pub mod audit;
 pub mod ban;
 pub mod connection;
+pub mod room_overview;
 
 pub use announcement::Announcement;
 pub use audit::{ServerAction, ServerActionKind, ServerAuditEntry};
 pub use ban::{BanTarget, NewServerBan, ServerBan, ServerBans};
 pub use connection::{Connected, ConnectionInfo};
+pub use room_overview::RoomOverview;

@@ -7,6 +7,7 @@ mod announcements;
 mod audit;
 mod bans;
 pub mod connections;
+pub mod rooms;
 
 use crate::chat::{AuthLevel, Code, Identity, Refusal};
 

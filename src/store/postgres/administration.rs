@@ -12,7 +12,7 @@ use super::history::{self, Standing};
 use super::link::{DatabaseLink, LinkError};
 use super::schema::{self, Unusable};
 use super::webhooks::{PostgresWebhookRows, PostgresWebhooks};
-use super::{accounts, check, hooks, import, policy};
+use super::{accounts, check, hooks, import, policy, server};
 use crate::chat::hook::{Hook, HookDigest, NewHook};
 use crate::chat::{RoomName, Time, UserName};
 use crate::store::accounts::ServerKey;
@@ -93,20 +93,7 @@ impl Administration for Database {
     }
 
     fn retain(&self, room: &RoomName, change: RetentionChange) -> Result<RetentionOverride, AdministrationError> {
-        Ok(self.link()?.transact("", |link| {
-            let sql = "SELECT retain_ms, retain_count FROM rooms WHERE name = $1 FOR UPDATE";
-            let before = link.row(sql, &[&room.as_str()])?;
-            let before =
-                before.map(|row| RetentionOverride { age_ms: row.get(0), count: row.get(1) }).unwrap_or_default();
-            let after = before.changed(change);
-            if after != before {
-                let sql =
-                    "INSERT INTO rooms (name, epoch, retain_ms, retain_count) VALUES ($1, first_epoch_1($1), $2, $3)
-                    ON CONFLICT (name) DO UPDATE SET retain_ms = $2, retain_count = $3";
-                link.query(sql, &[&room.as_str(), &after.age_ms, &after.count])?;
-            }
-            Ok::<_, LinkError>(after)
-        })?)
+        Ok(self.link()?.transact("", |link| server::retain(link, room, change))?)
     }
 
     fn add_hook(&self, hook: &NewHook, digest: &HookDigest) -> Result<Option<u64>, AdministrationError> {

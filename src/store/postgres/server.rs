@@ -11,7 +11,8 @@ use super::store::PostgresStore;
 use crate::chat::admin::audit::AUDIT_MAX;
 use crate::chat::admin::ban::BANS_MAX;
 use crate::chat::admin::{NewServerBan, ServerAction, ServerAuditEntry, ServerBan};
-use crate::chat::{StoreFailed, Time, UserName};
+use crate::chat::{RoomName, StoreFailed, Time, UserName};
+use crate::store::administration::{RetentionChange, RetentionOverride};
 use crate::store::columns::ms;
 use crate::store::server::ServerStore;
 use crate::store::server_columns::{self, target_columns};
@@ -46,6 +47,10 @@ impl ServerStore for PostgresStore {
         self.pool.write(|link| link.transact("", |link| record(link, action)))
     }
 
+    fn retain(&self, room: &RoomName, change: RetentionChange) -> Result<Option<RetentionOverride>, StoreFailed> {
+        self.pool.write(|link| link.transact("", |link| retain(link, room, change))).map(Some)
+    }
+
     fn server_audit(&self, before: u64, count: usize) -> Result<Vec<ServerAuditEntry>, StoreFailed> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.pool.read(|link| {
@@ -54,6 +59,27 @@ impl ServerStore for PostgresStore {
             Ok(link.query(sql, &[&number(before), &count])?.iter().map(read_entry).collect())
         })
     }
+}
+
+/// See [`ServerStore::retain`]. In a transaction.
+///
+/// # Errors
+/// The transaction must be rolled back.
+pub fn retain(
+    link: &mut DatabaseLink,
+    room: &RoomName,
+    change: RetentionChange,
+) -> Result<RetentionOverride, LinkError> {
+    let sql = "SELECT retain_ms, retain_count FROM rooms WHERE name = $1 FOR UPDATE";
+    let before = link.row(sql, &[&room.as_str()])?;
+    let before = before.map(|row| RetentionOverride { age_ms: row.get(0), count: row.get(1) }).unwrap_or_default();
+    let after = before.changed(change);
+    if after != before {
+        let sql = "INSERT INTO rooms (name, epoch, retain_ms, retain_count) VALUES ($1, first_epoch_1($1), $2, $3)
+            ON CONFLICT (name) DO UPDATE SET retain_ms = $2, retain_count = $3";
+        link.query(sql, &[&room.as_str(), &after.age_ms, &after.count])?;
+    }
+    Ok(after)
 }
 
 /// The entry of the audit of this number, if there is one.

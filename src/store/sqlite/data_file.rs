@@ -112,7 +112,7 @@ impl Administration for DataFile {
     }
 
     fn retain(&self, room: &RoomName, change: RetentionChange) -> Result<RetentionOverride, AdministrationError> {
-        self.write(|transaction| retention::change_override(transaction, room, change))
+        self.write(|transaction| Ok(retention::change_override(transaction, room, change)?))
     }
 
     fn keys(&self) -> Result<Vec<ServerKey>, AdministrationError> {

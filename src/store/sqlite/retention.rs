@@ -12,7 +12,7 @@ use super::row::TEXT;
 use super::{insert_buffer, last_values, search_index};
 use crate::chat::Epoch;
 use crate::chat::{RoomName, Time};
-use crate::store::administration::{AdministrationError, RetentionChange, RetentionOverride};
+use crate::store::administration::{RetentionChange, RetentionOverride};
 use crate::store::columns::ms;
 use crate::store::rooms::Retention;
 
@@ -205,7 +205,7 @@ pub fn change_override(
     connection: &Connection,
     room: &RoomName,
     change: RetentionChange,
-) -> Result<RetentionOverride, AdministrationError> {
+) -> rusqlite::Result<RetentionOverride> {
     let sql = "SELECT retain_ms, retain_count FROM rooms WHERE name = ?1";
     let found = connection
         .prepare(sql)?
@@ -213,7 +213,7 @@ pub fn change_override(
     let before = found.optional()?.unwrap_or_default();
     let after = before.changed(change);
     if after != before {
-        let drawn = getrandom::u64().map_err(|error| AdministrationError::Refused(error.to_string()))?;
+        let drawn = getrandom::u64().map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         let sql = "INSERT INTO rooms (name, epoch, retain_ms, retain_count) VALUES (?1, ?2, ?3, ?4) \
                    ON CONFLICT (name) DO UPDATE SET retain_ms = ?3, retain_count = ?4";
         let epoch = Epoch(drawn).to_string();

@@ -4,11 +4,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::retention;
 use super::store::SqliteStore;
 use crate::chat::admin::audit::AUDIT_MAX;
 use crate::chat::admin::ban::BANS_MAX;
 use crate::chat::admin::{NewServerBan, ServerAction, ServerAuditEntry, ServerBan};
-use crate::chat::{StoreFailed, Time, UserName};
+use crate::chat::{RoomName, StoreFailed, Time, UserName};
+use crate::store::administration::{RetentionChange, RetentionOverride};
 use crate::store::columns::ms;
 use crate::store::server::ServerStore;
 use crate::store::server_columns::{self, target_columns};
@@ -43,6 +45,11 @@ impl ServerStore for SqliteStore {
     fn record(&self, action: &ServerAction) -> Result<u64, StoreFailed> {
         let action = action.clone();
         self.write(move |connection| record(connection, &action))
+    }
+
+    fn retain(&self, room: &RoomName, change: RetentionChange) -> Result<Option<RetentionOverride>, StoreFailed> {
+        let room = room.clone();
+        self.write(move |connection| retention::change_override(connection, &room, change)).map(Some)
     }
 
     fn server_audit(&self, before: u64, count: usize) -> Result<Vec<ServerAuditEntry>, StoreFailed> {

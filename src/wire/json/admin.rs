@@ -4,8 +4,10 @@
 //! `after`.
 
 use super::object::Object;
-use crate::chat::admin::{BanTarget, Connected, ConnectionInfo, NewServerBan, ServerAuditEntry, ServerBan};
-use crate::chat::{RoomName, Time};
+use crate::chat::admin::{
+    BanTarget, Connected, ConnectionInfo, NewServerBan, RoomOverview, ServerAuditEntry, ServerBan,
+};
+use crate::chat::{RoomName, Time, UserName};
 
 /// The body of a list of connections: `{connections: […], next?}`.
 #[must_use]
@@ -37,6 +39,34 @@ pub fn server_audit_body(entries: &[ServerAuditEntry], next: Option<u64>) -> Vec
     let mut out = Vec::new();
     Object::bare(&mut out).list("audit", entries, audit_fields).maybe("next", next).end();
     out
+}
+
+/// The body of a list of rooms: `{rooms: […], next?}`.
+#[must_use]
+pub fn room_overviews_body(rooms: &[RoomOverview], next: Option<&RoomName>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let object = Object::bare(&mut out).list("rooms", rooms, overview_fields);
+    object.maybe("next", next.map(RoomName::as_str)).end();
+    out
+}
+
+/// The body of a room's own retention: what is absent is the server's setting, and 0 is no bound.
+#[must_use]
+pub fn retention_body(room: &RoomName, age_s: Option<u64>, messages: Option<u64>) -> Vec<u8> {
+    let mut out = Vec::new();
+    Object::bare(&mut out).field("room", room.as_str()).maybe("age_s", age_s).maybe("messages", messages).end();
+    out
+}
+
+fn overview_fields<'a>(object: Object<'a>, overview: &RoomOverview) -> Object<'a> {
+    let RoomOverview { room, members, private, owner, listed, settings, last } = overview;
+    let object = object.field("room", room.as_str()).field("members", members).field("private", private);
+    let object = object.maybe("owner", owner.as_ref().map(UserName::as_str)).field("listed", listed);
+    let object = object.maybe("slow_mode_s", settings.slow_mode_s).maybe("announcement", settings.announcement);
+    match last {
+        Some((seq, at, user)) => object.field("seq", seq).shown("last_at", at).field("last_by", user.as_str()),
+        None => object,
+    }
 }
 
 fn ban_fields<'a>(object: Object<'a>, ban: &ServerBan) -> Object<'a> {

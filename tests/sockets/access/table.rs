@@ -325,6 +325,11 @@ fn of_admin(address: &str, method: &str) -> Option<Answers> {
     match (address, method) {
         ("/api/v1/admin/connections", "GET" | "HEAD") => admin("", 200),
         ("/api/v1/admin/bans" | "/api/v1/admin/audit", "GET" | "HEAD") => admin("", 200),
+        ("/api/v1/admin/rooms", "GET" | "HEAD") => admin("", 200),
+        ("/api/v1/admin/rooms", "POST") => admin(r#"{"room":"R"}"#, 409),
+        ("/api/v1/admin/rooms/{room}", "DELETE") => admin("", 204),
+        ("/api/v1/admin/rooms/{room}/owner", "PUT") => admin(r#"{"user":"Tim"}"#, 204),
+        ("/api/v1/admin/rooms/{room}/retention", "PUT") => admin("{}", 200),
         ("/api/v1/admin/announcements", "POST") => admin(r#"{"text":"Tea"}"#, 204),
         ("/api/v1/admin/bans", "POST") => admin(r#"{"address":"203.0.113.9","for_s":60}"#, 201),
         // There is none of this number.

@@ -3,6 +3,7 @@
 mod announcements;
 mod bans;
 mod connections;
+mod rooms;
 
 use serde_json::{Value, json};
 

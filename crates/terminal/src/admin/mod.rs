@@ -17,12 +17,12 @@ use crate::arguments::{parse_room, parse_url, parse_user};
 use crate::token;
 use roomd_cli::parser;
 use roomd_cli::trust::TrustArguments;
-use roomd_cli::value::DAY;
+use roomd_cli::value::{self, DAY};
 use roomd_client::{Options, ask_as_admin};
 use roomd_protocol::{RoomName, Secret, UserName};
 use roomd_tls::Trust;
 
-use table::{AUDIT, BANS, CONNECTIONS, Table};
+use table::{AUDIT, BANS, CONNECTIONS, RETENTION, ROOMS, Table};
 
 /// Entries that are asked for at once.
 const PART: usize = 200;
@@ -101,6 +101,47 @@ enum AdminCommand {
         #[arg(value_name = "BAN")]
         ban: u64,
     },
+    /// List the rooms, without private conversations
+    Rooms,
+    /// Create a room, which is the admin's own, or this user's
+    Create {
+        /// The room
+        #[arg(value_name = "ROOM", value_parser = parser::checked(parse_room))]
+        room: RoomName,
+        /// Only those on its list may enter
+        #[arg(long)]
+        private: bool,
+        /// The registered user that it belongs to
+        #[arg(long, value_name = "USER", value_parser = parser::checked(parse_user))]
+        owner: Option<UserName>,
+    },
+    /// End a room, and with it its history
+    EndRoom {
+        /// The room
+        #[arg(value_name = "ROOM", value_parser = parser::checked(parse_room))]
+        room: RoomName,
+    },
+    /// Give a room to another owner
+    HandOver {
+        /// The room
+        #[arg(value_name = "ROOM", value_parser = parser::checked(parse_room))]
+        room: RoomName,
+        /// The registered user that it belongs to from now on
+        #[arg(value_name = "USER", value_parser = parser::checked(parse_user))]
+        user: UserName,
+    },
+    /// Set or show how much of a room's history is kept
+    Retain {
+        /// The room
+        #[arg(value_name = "ROOM", value_parser = parser::checked(parse_room))]
+        room: RoomName,
+        /// How old a message may get, such as 30days; 0s is any age, server is the server's setting
+        #[arg(long, value_name = "TIME|server", value_parser = parser::checked(parse_age))]
+        age: Option<Value>,
+        /// How many messages are kept; 0 is all, server is the server's setting
+        #[arg(long, value_name = "N|server", value_parser = parser::checked(parse_messages))]
+        messages: Option<Value>,
+    },
     /// Say something to everybody who is connected
     Announce {
         /// What is said: one line, of at most 350 bytes
@@ -113,6 +154,26 @@ enum AdminCommand {
         #[arg(long, value_name = "N", default_value_t = 50)]
         count: usize,
     },
+}
+
+/// What is asked of a room.
+fn of_room(room: &RoomName, what: &str) -> String {
+    format!("rooms/{}{what}", utf8_percent_encode(room.as_str(), NON_ALPHANUMERIC))
+}
+
+fn parse_age(text: &str) -> Result<Value, String> {
+    match text {
+        "server" => Ok(json!("server")),
+        text => Ok(json!(value::time(text, &(Duration::ZERO..=100 * 366 * DAY))?.as_secs())),
+    }
+}
+
+fn parse_messages(text: &str) -> Result<Value, String> {
+    match text.parse::<u64>() {
+        _ if text == "server" => Ok(json!("server")),
+        Ok(count) => Ok(json!(count)),
+        Err(_) => Err(format!("must be a whole number or server, not {text:?}")),
+    }
 }
 
 /// The subcommand, with its flags.
@@ -161,6 +222,21 @@ impl Admin {
             }
             AdminCommand::Bans => self.list(&token, ("bans", usize::MAX), &[], &BANS, out),
             AdminCommand::Unban { ban } => self.ask(&token, "DELETE", &format!("bans/{ban}"), None).map(drop),
+            AdminCommand::Rooms => self.list(&token, ("rooms", usize::MAX), &[], &ROOMS, out),
+            AdminCommand::Create { room, private, owner } => {
+                let body =
+                    json!({"room": room.as_str(), "private": private, "owner": owner.as_ref().map(UserName::as_str)});
+                self.ask(&token, "POST", "rooms", Some(&body)).map(drop)
+            }
+            AdminCommand::EndRoom { room } => self.ask(&token, "DELETE", &of_room(room, ""), None).map(drop),
+            AdminCommand::HandOver { room, user } => {
+                self.ask(&token, "PUT", &of_room(room, "/owner"), Some(&json!({"user": user.as_str()}))).map(drop)
+            }
+            AdminCommand::Retain { room, age, messages } => {
+                let body = json!({"age_s": age, "messages": messages});
+                let bounds = self.ask(&token, "PUT", &of_room(room, "/retention"), Some(&body))?;
+                self.write(&[bounds], &RETENTION, out)
+            }
             AdminCommand::Announce { text } => {
                 self.ask(&token, "POST", "announcements", Some(&json!({"text": text}))).map(drop)
             }
@@ -195,10 +271,15 @@ impl Admin {
                 return Err("the server's answer is not understood".to_owned());
             };
             entries.extend(more);
-            match part["next"].as_u64() {
-                Some(next) if entries.len() < most => after = format!("&after={next}"),
-                _ => break,
+            let next = match &part["next"] {
+                Value::Null => break,
+                Value::String(name) => utf8_percent_encode(name, NON_ALPHANUMERIC).to_string(),
+                number => number.to_string(),
+            };
+            if entries.len() >= most {
+                break;
             }
+            after = format!("&after={next}");
         }
         entries.truncate(most);
         self.write(&entries, table, out)

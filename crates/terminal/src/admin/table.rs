@@ -36,6 +36,25 @@ pub const BANS: Table = Table(&[
     ("NOTE", |entry| text(&entry["note"])),
 ]);
 
+/// Rooms.
+pub const ROOMS: Table = Table(&[
+    ("ROOM", |entry| text(&entry["room"])),
+    ("MEMBERS", |entry| text(&entry["members"])),
+    ("POLICY", policy),
+    ("OWNER", |entry| text(&entry["owner"])),
+    ("LISTED", |entry| text(&entry["listed"])),
+    ("MESSAGES", |entry| text(&entry["seq"])),
+    ("LAST", |entry| time(&entry["last_at"])),
+    ("BY", |entry| text(&entry["last_by"])),
+]);
+
+/// A room's own retention.
+pub const RETENTION: Table = Table(&[
+    ("ROOM", |entry| text(&entry["room"])),
+    ("AGE", |entry| bound(&entry["age_s"], " s")),
+    ("MESSAGES", |entry| bound(&entry["messages"], "")),
+]);
+
 /// The audit.
 pub const AUDIT: Table = Table(&[
     ("AT", |entry| time(&entry["at"])),
@@ -92,6 +111,23 @@ fn time(value: &Value) -> String {
 fn list(value: &Value) -> String {
     let items: Vec<_> = value.as_array().into_iter().flatten().map(text).collect();
     if items.is_empty() { "-".to_owned() } else { items.join(" ") }
+}
+
+/// Who may enter a room, and who may write how often.
+fn policy(entry: &Value) -> String {
+    let mut words = vec![if entry["private"] == true { "private" } else { "public" }.to_owned()];
+    words.extend((entry["announcement"] == true).then(|| "announcements".to_owned()));
+    words.extend(entry["slow_mode_s"].as_u64().filter(|s| *s > 0).map(|s| format!("slow {s} s")));
+    words.join(", ")
+}
+
+/// A bound of a retention.
+fn bound(value: &Value, unit: &str) -> String {
+    match value.as_u64() {
+        None => "as the server".to_owned(),
+        Some(0) => "all".to_owned(),
+        Some(number) => format!("{number}{unit}"),
+    }
 }
 
 /// What waits in an outbox.

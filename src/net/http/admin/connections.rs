@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::LIMIT_DEFAULT;
 use crate::chat::{Refusal, RoomName, UserName};
 use crate::engine::admin::PAGE_MAX;
 use crate::engine::admin::connections::ConnectionFilter;
@@ -14,9 +15,6 @@ use crate::net::http::api_request::{ApiRequest, bad, number_of};
 use crate::net::http::query;
 use crate::net::http::response::Response;
 use crate::wire::json;
-
-/// Entries of one answer when the client names no number.
-const LIMIT_DEFAULT: usize = 100;
 
 /// Lists connections: `GET /api/v1/admin/connections`.
 ///

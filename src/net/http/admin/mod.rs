@@ -6,11 +6,15 @@
 mod announcements;
 mod bans;
 mod connections;
+mod rooms;
 
 use super::api_request::ApiRequest;
 use super::response::Response;
 use crate::chat::Refusal;
 use crate::net::context::ServerContext;
+
+/// Entries of one answer when the client names no number.
+const LIMIT_DEFAULT: usize = 100;
 
 /// What a path below `/api/v1/admin/` stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,17 +31,29 @@ pub enum AdminRoute<'a> {
     Audit,
     /// What is said to all.
     Announcements,
+    /// All rooms.
+    Rooms,
+    /// One room.
+    Room(&'a str),
+    /// Who owns a room.
+    Owner(&'a str),
+    /// How much of a room is kept.
+    Retention(&'a str),
 }
 
 impl<'a> AdminRoute<'a> {
     /// One of each, with these words in the place of what a path names.
-    pub const SAMPLES: [AdminRoute<'static>; 6] = [
+    pub const SAMPLES: [AdminRoute<'static>; 10] = [
         AdminRoute::Connections,
         AdminRoute::Connection("{connection}"),
         AdminRoute::Bans,
         AdminRoute::Ban("{ban}"),
         AdminRoute::Audit,
         AdminRoute::Announcements,
+        AdminRoute::Rooms,
+        AdminRoute::Room("{room}"),
+        AdminRoute::Owner("{room}"),
+        AdminRoute::Retention("{room}"),
     ];
 
     /// The route at a path, without what all of them begin with.
@@ -51,6 +67,10 @@ impl<'a> AdminRoute<'a> {
             ["bans", ban] => Self::Ban(ban),
             ["audit"] => Self::Audit,
             ["announcements"] => Self::Announcements,
+            ["rooms"] => Self::Rooms,
+            ["rooms", room] => Self::Room(room),
+            ["rooms", room, "owner"] => Self::Owner(room),
+            ["rooms", room, "retention"] => Self::Retention(room),
             _ => return None,
         })
     }
@@ -65,6 +85,10 @@ impl<'a> AdminRoute<'a> {
             Self::Ban(ban) => format!("bans/{ban}"),
             Self::Audit => "audit".to_owned(),
             Self::Announcements => "announcements".to_owned(),
+            Self::Rooms => "rooms".to_owned(),
+            Self::Room(room) => format!("rooms/{room}"),
+            Self::Owner(room) => format!("rooms/{room}/owner"),
+            Self::Retention(room) => format!("rooms/{room}/retention"),
         };
         format!("/api/v1/admin/{below}")
     }
@@ -74,9 +98,10 @@ impl<'a> AdminRoute<'a> {
     pub fn allowed(self) -> &'static str {
         match self {
             Self::Connections | Self::Audit => "GET, HEAD, OPTIONS",
-            Self::Bans => "GET, HEAD, POST, OPTIONS",
+            Self::Bans | Self::Rooms => "GET, HEAD, POST, OPTIONS",
+            Self::Owner(_) | Self::Retention(_) => "PUT, OPTIONS",
             Self::Announcements => "POST, OPTIONS",
-            Self::Connection(_) | Self::Ban(_) => "DELETE, OPTIONS",
+            Self::Connection(_) | Self::Ban(_) | Self::Room(_) => "DELETE, OPTIONS",
         }
     }
 }
@@ -94,5 +119,10 @@ pub fn answer(context: &ServerContext, request: &ApiRequest<'_>, route: AdminRou
         AdminRoute::Ban(number) => bans::lift(context, request, number),
         AdminRoute::Audit => bans::audit(context, request),
         AdminRoute::Announcements => announcements::announce(context, request),
+        AdminRoute::Rooms if request.head.method == "POST" => rooms::create(context, request),
+        AdminRoute::Rooms => rooms::list(context, request),
+        AdminRoute::Room(room) => rooms::end(context, request, room),
+        AdminRoute::Owner(room) => rooms::hand_over(context, request, room),
+        AdminRoute::Retention(room) => rooms::retain(context, request, room),
     }
 }

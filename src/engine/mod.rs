@@ -349,7 +349,7 @@ impl Engine {
     pub fn begin_drain(&self, clients: usize, (first, last): (Instant, Instant), ends: Instant) {
         if self.draining.begin(clients, last, ends) {
             let left = first.saturating_duration_since(Instant::now());
-            self.directory.announce(&Arc::new(Event::Draining { left }));
+            self.directory.tell_all_from_now_on(&Arc::new(Event::Draining { left }));
         }
     }
 

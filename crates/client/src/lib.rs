@@ -7,7 +7,6 @@
 
 mod address;
 mod backoff;
-mod claim;
 mod client;
 mod command;
 mod connection;
@@ -23,6 +22,7 @@ mod options;
 mod pending;
 mod presence;
 mod refusal;
+mod request;
 mod response;
 /// The first program of the README is compiled as well.
 #[cfg(doctest)]
@@ -36,10 +36,6 @@ mod state_machine;
 mod subscription;
 mod throttle;
 
-pub use claim::{
-    ClaimError, accept_invitation, ask_as_admin, claim_name, create_invitation, is_token_accepted, list_rooms,
-    read_figures, sign_in,
-};
 pub use client::{Client, Waker};
 pub use command::Command;
 pub use disconnect::CloseReason;
@@ -50,6 +46,10 @@ pub use message::Message;
 pub use options::Options;
 pub use presence::Presence;
 pub use refusal::Refusal;
+pub use request::{
+    RequestError, accept_invitation, ask_as_admin, claim_name, create_invitation, is_token_accepted, list_rooms,
+    read_figures, sign_in,
+};
 pub use response::{History, Joined, Members, RequestId, Response, RoomSummary, Sent};
 
 pub use roomd_protocol::Secret;

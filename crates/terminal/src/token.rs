@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::arguments::Arguments;
 use super::state_directory;
-use roomd_client::{ClaimError, Options, claim_name, is_token_accepted, sign_in};
+use roomd_client::{Options, RequestError, claim_name, is_token_accepted, sign_in};
 use roomd_protocol::Secret;
 
 /// The age at which a token is exchanged for one that is valid for longer.
@@ -64,7 +64,7 @@ pub fn find(arguments: &Arguments, options: &Options) -> Result<Option<Secret>, 
         }
         // Perhaps another terminal of the user has claimed it meanwhile. Otherwise the user is a guest; if that
         // is not possible the server says so.
-        Err(ClaimError::Refused(..) | ClaimError::Failed(_)) => read(&path),
+        Err(RequestError::Refused(..) | RequestError::Failed(_)) => read(&path),
     }
 }
 

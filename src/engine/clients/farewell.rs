@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::chat::{End, Event};
+use crate::chat::{Authors, End, Event};
 use crate::engine::Engine;
 use crate::engine::clients::delivery_counts::DeliveryCounts;
 use crate::engine::clients::outbox::Outbox;
@@ -19,6 +19,7 @@ use crate::wire::{Encoder, Encoding};
 pub struct Farewell {
     metrics: Arc<Metrics>,
     draining: Arc<Draining>,
+    authors: Authors,
     outbox: Arc<Outbox>,
     encoding: Encoding,
     /// The connection's number, which spreads the clients that come back: see [`Draining::retry_after`].
@@ -30,9 +31,10 @@ impl Farewell {
     /// The farewell of a connection that opens now; from now on its deliveries are in the figures.
     #[must_use]
     pub fn new(engine: &Engine, outbox: Arc<Outbox>, encoding: Encoding, number: u64) -> Self {
-        let (metrics, draining) = (Arc::clone(&engine.metrics), Arc::clone(&engine.draining));
+        let (metrics, draining, authors) =
+            (Arc::clone(&engine.metrics), Arc::clone(&engine.draining), engine.authors.clone());
         metrics.connection_opened(number, encoding.name(), Arc::clone(&outbox) as _);
-        Self { metrics, draining, outbox, encoding, number, said: false }
+        Self { metrics, draining, authors, outbox, encoding, number, said: false }
     }
 
     /// Says the last words, and waits until the writer is done: at most for the write timeout. What became
@@ -52,7 +54,7 @@ impl Farewell {
                 || matches!(end, End::Displaced | End::EndedByAdmin | End::Banned);
         if explained {
             let goodbye = Event::Goodbye { end, retry_after: self.draining.retry_after(end, self.number) };
-            events = u32::from(Encoder::default().encode(&goodbye, None, self.encoding, &mut words));
+            events = u32::from(Encoder::new(self.authors.clone()).encode(&goodbye, None, self.encoding, &mut words));
         }
         let close = self.encoding.close(end);
         words.extend(if close.is_empty() { reply } else { close });

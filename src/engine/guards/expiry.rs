@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::chat::{End, Event, Slow, Time};
+use crate::chat::{Authors, End, Event, Slow, Time};
 use crate::engine::base::clock::Clock;
 use crate::engine::base::sync::{Condvar, Mutex};
 use crate::engine::base::threads::Threads;
@@ -42,6 +42,8 @@ pub struct WatchedConnection {
     pub outbox: Arc<Outbox>,
     /// The encoding of its events.
     pub encoding: Encoding,
+    /// What that asks about the server and the authors of events.
+    pub authors: Authors,
     /// When it ends.
     pub until: Time,
     /// Why it ends then. A client whose token expires is warned before.
@@ -123,7 +125,8 @@ impl WatchedConnection {
             Notice::End => self.outbox.end(self.why),
             Notice::Warning => {
                 let event = Event::TokenExpiring { expires: self.until, left: now.until(self.until) };
-                if let Some(segment) = Segment::of(&mut Encoder::default(), &event, None, self.encoding) {
+                if let Some(segment) = Segment::of(&mut Encoder::new(self.authors.clone()), &event, None, self.encoding)
+                {
                     // An outbox that cannot take it has ended the connection.
                     _ = self.outbox.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect));
                 }
@@ -213,7 +216,7 @@ mod tests {
 
     fn watched(until: u64, why: End) -> WatchedConnection {
         let outbox = Outbox::new(&Arc::default(), Arc::new(Nowhere), &Limits::default(), None);
-        WatchedConnection { outbox, encoding: Encoding::Json, until: Time(until), why }
+        WatchedConnection { outbox, encoding: Encoding::Json, authors: Authors::default(), until: Time(until), why }
     }
 
     fn due(schedule: &mut Schedule, now: u64) -> Vec<(u64, Notice)> {

@@ -136,23 +136,23 @@ impl Subscriber {
             .collect()
     }
 
-    /// Delivers what a round has for it.
-    pub fn deliver(&mut self, sealed: &Sealed, slow: Slow, room: &RoomName) {
+    /// Delivers what a round has for it, of this room, on a server that knows these authors.
+    pub fn deliver(&mut self, sealed: &Sealed, slow: Slow, of: (&RoomName, &Authors)) {
         let Form::Bytes(encoding) = self.form else { return };
         if self.is_plain() {
             let whole = sealed.whole(encoding).map(std::slice::from_ref);
-            return self.give(whole.unwrap_or_default(), slow, room);
+            return self.give(whole.unwrap_or_default(), slow, of);
         }
         let rest = sealed.rest(encoding, self.offset);
         let mut segments = self.take_cuts(|part| sealed.part(encoding, part));
         segments.extend(rest);
-        self.give(&segments, slow, room);
+        self.give(&segments, slow, of);
     }
 
-    /// Delivers segments, after a report of what it missed, if that fits again.
-    pub fn give(&mut self, segments: &[Segment], slow: Slow, room: &RoomName) {
+    /// Delivers segments, after a report of what it missed, if that fits again; as in [`Subscriber::deliver`].
+    pub fn give(&mut self, segments: &[Segment], slow: Slow, of: (&RoomName, &Authors)) {
         if let (true, Form::Bytes(encoding)) = (self.missed > 0, self.form) {
-            self.announce_missed(encoding, slow, room);
+            self.announce_missed(encoding, slow, of);
         }
         if !segments.is_empty() {
             let given = self.recipient.deliver(Delivery::Segments(segments), DeliveryMode::Policy(slow));
@@ -181,13 +181,13 @@ impl Subscriber {
         self.note_missed(given);
     }
 
-    fn announce_missed(&mut self, encoding: Encoding, slow: Slow, room: &RoomName) {
+    fn announce_missed(&mut self, encoding: Encoding, slow: Slow, (room, authors): (&RoomName, &Authors)) {
         // A member that is given the newest of each key misses some in each round until it has caught up.
         if slow == Slow::Latest && !self.recipient.is_drained() {
             return;
         }
         let mut buffer = Vec::new();
-        Encoder::default().encode(&self.lagged(room), None, encoding, &mut buffer);
+        Encoder::new(authors.clone()).encode(&self.lagged(room), None, encoding, &mut buffer);
         // Not counted as an event: it is tried until it fits.
         let segment = Segment::new(buffer.into(), (0, 0), false);
         if self.recipient.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Drop)).is_ok() {

@@ -17,7 +17,7 @@ pub(super) struct ConnectedUsers {
     /// The most users that there ever were at once.
     most: usize,
     /// What every client is told, also one whose connection is added later.
-    pub announcement: Option<Arc<Event>>,
+    pub told_to_all: Option<Arc<Event>>,
 }
 
 impl ConnectedUsers {

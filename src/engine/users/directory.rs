@@ -97,10 +97,10 @@ impl Directory {
     /// The same for a client that is told so by `welcome`: it hears of nothing earlier, and whoever looks for it later
     /// finds it. `welcome` is called with the connection locked, and must not block.
     pub fn register_with(self: &Arc<Self>, connection: Arc<UserConnection>, welcome: impl FnOnce()) -> DirectoryEntry {
-        self.add(connection, |endpoint, announcement| {
+        self.add(connection, |endpoint, told_to_all| {
             welcome();
-            if let Some(event) = announcement {
-                // As in `announce`.
+            if let Some(event) = told_to_all {
+                // As in `tell`.
                 _ = endpoint.send(None, &event, Slow::Drop);
             }
         })
@@ -120,12 +120,12 @@ impl Directory {
         let folded = FoldedName::of(connection.user());
         self.idents.renew(connection.user());
         connection.before_others(|endpoint| {
-            let announcement = {
+            let told_to_all = {
                 let mut users = self.users.lock();
                 users.add(Arc::clone(&connection), folded.clone());
-                users.announcement.clone()
+                users.told_to_all.clone()
             };
-            tell(endpoint, announcement);
+            tell(endpoint, told_to_all);
         });
         self.tell_watchers(connection.user(), &folded);
         DirectoryEntry { directory: Arc::clone(self), connection }
@@ -263,25 +263,17 @@ impl Directory {
 
     /// Sends every client that is connected now an event that is of no room. Does not block: one that cannot take it ends.
     pub(in crate::engine) fn tell_all(&self, event: &Arc<Event>) {
-        // By number: a client that becomes another user has two connections for a moment.
-        let connections: BTreeMap<_, _> = self.all().into_iter().map(|one| (one.number, one)).collect();
-        for connection in connections.values() {
-            _ = connection.endpoint().send(None, event, Slow::Drop);
-        }
+        tell(&self.all(), event);
     }
 
-    /// Sends every client an event that is of no room: those whose connections are registered, and later ones as they
-    /// are registered. Does not block.
-    pub(in crate::engine) fn announce(&self, event: &Arc<Event>) {
-        let connections: BTreeMap<_, _> = {
+    /// The same, and each later one as its connection is registered.
+    pub(in crate::engine) fn tell_all_from_now_on(&self, event: &Arc<Event>) {
+        let connections: Vec<_> = {
             let mut users = self.users.lock();
-            users.announcement = Some(Arc::clone(event));
-            // By number: a client that becomes another user has two for a moment.
-            users.all().map(|connection| (connection.number, Arc::clone(connection))).collect()
+            users.told_to_all = Some(Arc::clone(event));
+            users.all().cloned().collect()
         };
-        for connection in connections.values() {
-            _ = connection.endpoint().send(None, event, Slow::Drop);
-        }
+        tell(&connections, event);
     }
 
     /// Ends the members in this process.
@@ -388,5 +380,13 @@ impl Directory {
             }
         }
         Ok(there)
+    }
+}
+
+/// Sends an event to each client of these connections, of which one that becomes another user has two for a moment.
+fn tell(connections: &[Arc<UserConnection>], event: &Arc<Event>) {
+    let by_number: BTreeMap<_, _> = connections.iter().map(|connection| (connection.number, connection)).collect();
+    for connection in by_number.values() {
+        _ = connection.endpoint().send(None, event, Slow::Drop);
     }
 }

@@ -39,6 +39,9 @@ fn a_source_has_the_ident_of_the_user_and_the_name_of_the_server() {
     alice.wait_for(":cora!~cleo@irc.example.org QUIT");
     let was = alice.ask("WHOWAS cleo");
     assert_eq!(was[0], ":irc.example.org 314 alice cleo ~cleo irc.example.org * :Somebody");
+    _ = server.stop();
+    let last = alice.ending().pop();
+    assert_eq!(last.as_deref(), Some(":irc.example.org ERROR :Closing link: The server is shutting down"));
 }
 
 #[test]

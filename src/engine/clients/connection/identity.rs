@@ -57,8 +57,9 @@ impl Connection {
     }
 
     fn watch_until(&self, until: Time, why: End) {
-        let (outbox, encoding) = (Arc::clone(&self.outbox), self.options.encoding);
-        self.engine.expiry.watch(self.session.number, WatchedConnection { outbox, encoding, until, why });
+        let (outbox, encoding, authors) =
+            (Arc::clone(&self.outbox), self.options.encoding, self.engine.authors.clone());
+        self.engine.expiry.watch(self.session.number, WatchedConnection { outbox, encoding, authors, until, why });
     }
 
     /// Tells conversations, and those who watch the user closely, what the client says of the user.

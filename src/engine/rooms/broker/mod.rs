@@ -429,7 +429,7 @@ impl Broker {
             member.cut(self.batch.end(encoding));
             let segments = member.take_cuts(|part| self.batch.copy(encoding, part));
             self.batch.readers(encoding, -1);
-            member.give(&segments, self.slow, self.room.name());
+            member.give(&segments, self.slow, (self.room.name(), &self.view.authors));
         }
         Some(member)
     }

@@ -22,16 +22,16 @@ const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Header fields of a response, at most.
 const HEADERS_MAX: usize = 64;
 
-/// Why a claim brought no token.
+/// Why a request brought no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClaimError {
+pub enum RequestError {
     /// The server refuses: the code of the protocol, and a sentence. Asking again soon does not help.
     Refused(String, String),
     /// The server was not reached, or does not speak the protocol; a sentence.
     Failed(String),
 }
 
-impl fmt::Display for ClaimError {
+impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(_, sentence) | Self::Failed(sentence) => f.write_str(sentence),
@@ -39,7 +39,7 @@ impl fmt::Display for ClaimError {
     }
 }
 
-impl std::error::Error for ClaimError {}
+impl std::error::Error for RequestError {}
 
 /// Registers a name at the server at `url` (as in [`super::Client::connect`]) and returns its token. With the
 /// `token` of an earlier claim of the name, returns one that is valid for longer. Of the options it uses
@@ -48,7 +48,7 @@ impl std::error::Error for ClaimError {}
 /// ```
 /// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
 /// # let url = format!("ws://{}", server.http_address());
-/// use roomd_client::{Client, ClaimError, Options, claim_name};
+/// use roomd_client::{Client, RequestError, Options, claim_name};
 ///
 /// let options = Options::default();
 /// match claim_name(&url, "Ann", None, &options) {
@@ -56,7 +56,7 @@ impl std::error::Error for ClaimError {}
 ///         let ann = Client::connect(&url, Options { token: Some(token), ..options })?;
 ///         assert_eq!(ann.user(), "Ann");
 ///     }
-///     Err(ClaimError::Refused(code, sentence)) => println!("{code}: {sentence}"),
+///     Err(RequestError::Refused(code, sentence)) => println!("{code}: {sentence}"),
 ///     Err(error) => println!("{error}"),
 /// }
 /// # Ok::<(), roomd_client::Error>(())
@@ -64,7 +64,7 @@ impl std::error::Error for ClaimError {}
 ///
 /// # Errors
 /// The name is taken, or names cannot be claimed there, or the server was not reached.
-pub fn claim_name(url: &str, name: &str, token: Option<&Secret>, options: &Options) -> Result<Secret, ClaimError> {
+pub fn claim_name(url: &str, name: &str, token: Option<&Secret>, options: &Options) -> Result<Secret, RequestError> {
     let body = json!({"name": name, "label": options.device_label}).to_string();
     let request = ApiRequest { method: "POST", resource: "claims", token, body };
     request.made(url, options)?["token"].as_str().map(Secret::from).ok_or_else(no_answer)
@@ -75,7 +75,7 @@ pub fn claim_name(url: &str, name: &str, token: Option<&Secret>, options: &Optio
 ///
 /// # Errors
 /// The code is not valid, or the server was not reached.
-pub fn sign_in(url: &str, code: &Secret, options: &Options) -> Result<(String, Secret), ClaimError> {
+pub fn sign_in(url: &str, code: &Secret, options: &Options) -> Result<(String, Secret), RequestError> {
     let body = json!({"code": code.reveal(), "label": options.device_label}).to_string();
     let request = ApiRequest { method: "POST", resource: "devices", token: None, body };
     let response = request.made(url, options)?;
@@ -94,14 +94,14 @@ pub fn create_invitation(
     token: &Secret,
     (for_s, uses): (Option<u64>, Option<u32>),
     options: &Options,
-) -> Result<String, ClaimError> {
+) -> Result<String, RequestError> {
     let body = json!({"for_s": for_s, "uses": uses}).to_string();
     let room = utf8_percent_encode(room, NON_ALPHANUMERIC);
     let request =
         ApiRequest { method: "POST", resource: &format!("rooms/{room}/invitations"), token: Some(token), body };
     let response = request.made(url, options)?;
     let code = response["code"].as_str().ok_or_else(no_answer)?;
-    let address = Address::parse(url).map_err(ClaimError::Failed)?;
+    let address = Address::parse(url).map_err(RequestError::Failed)?;
     let (host, target) = address.for_api("");
     let (scheme, default_port) = if address.is_secure() { ("https", ":443") } else { ("http", ":80") };
     let host = host.strip_suffix(default_port).unwrap_or(&host);
@@ -119,7 +119,7 @@ pub fn accept_invitation(
     code: &Secret,
     token: &Secret,
     options: &Options,
-) -> Result<(), ClaimError> {
+) -> Result<(), RequestError> {
     let body = json!({"invitation": code.reveal()}).to_string();
     let room = utf8_percent_encode(room, NON_ALPHANUMERIC);
     ApiRequest { method: "POST", resource: &format!("rooms/{room}/members"), token: Some(token), body }
@@ -139,7 +139,7 @@ pub fn ask_as_admin(
     token: &Secret,
     body: Option<&Value>,
     options: &Options,
-) -> Result<Value, ClaimError> {
+) -> Result<Value, RequestError> {
     let body = body.map(Value::to_string).unwrap_or_default();
     ApiRequest { method, resource: &format!("admin/{resource}"), token: Some(token), body }.made(url, options)
 }
@@ -149,12 +149,12 @@ pub fn ask_as_admin(
 ///
 /// # Errors
 /// The server refuses it, or was not reached.
-pub fn read_figures(url: &str, token: Option<&Secret>, options: &Options) -> Result<String, ClaimError> {
-    let address = Address::parse(url).map_err(ClaimError::Failed)?;
+pub fn read_figures(url: &str, token: Option<&Secret>, options: &Options) -> Result<String, RequestError> {
+    let address = Address::parse(url).map_err(RequestError::Failed)?;
     let (_, api) = address.for_api("");
     let target = format!("{}/metrics", api.strip_suffix("/api/v1/").unwrap_or_default());
     let request = ApiRequest { method: "GET", resource: "", token, body: String::new() };
-    let (status, body) = request.send_to(address, &target, options).map_err(ClaimError::Failed)?;
+    let (status, body) = request.send_to(address, &target, options).map_err(RequestError::Failed)?;
     match status {
         200 => String::from_utf8(body).map_err(|_| no_answer()),
         _ => Err(refused(status, &serde_json::from_slice(&body).unwrap_or(Value::Null))),
@@ -166,7 +166,7 @@ pub fn read_figures(url: &str, token: Option<&Secret>, options: &Options) -> Res
 ///
 /// # Errors
 /// The server refuses it, or was not reached.
-pub fn list_rooms(url: &str, token: Option<&Secret>, options: &Options) -> Result<Vec<(String, u64)>, ClaimError> {
+pub fn list_rooms(url: &str, token: Option<&Secret>, options: &Options) -> Result<Vec<(String, u64)>, RequestError> {
     let request = ApiRequest { method: "GET", resource: "rooms", token, body: String::new() };
     let response = request.made(url, options)?;
     let rooms = response["rooms"].as_array().ok_or_else(no_answer)?;
@@ -174,8 +174,8 @@ pub fn list_rooms(url: &str, token: Option<&Secret>, options: &Options) -> Resul
     each.collect::<Option<_>>().ok_or_else(no_answer)
 }
 
-fn no_answer() -> ClaimError {
-    ClaimError::Failed("the server's answer is not understood".to_owned())
+fn no_answer() -> RequestError {
+    RequestError::Failed("the server's answer is not understood".to_owned())
 }
 
 /// Whether the server at `url` accepts the token. Of the options it uses the trust and the timeouts. Blocks on
@@ -204,8 +204,8 @@ struct ApiRequest<'a> {
 
 impl ApiRequest<'_> {
     /// Sends it; the body of the response, if it was carried out.
-    fn made(&self, url: &str, options: &Options) -> Result<Value, ClaimError> {
-        let (status, response) = self.send(url, options).map_err(ClaimError::Failed)?;
+    fn made(&self, url: &str, options: &Options) -> Result<Value, RequestError> {
+        let (status, response) = self.send(url, options).map_err(RequestError::Failed)?;
         if (200..300).contains(&status) { Ok(response) } else { Err(refused(status, &response)) }
     }
 
@@ -240,13 +240,13 @@ impl ApiRequest<'_> {
 }
 
 /// What a status that is none of success means.
-fn refused(status: u16, response: &Value) -> ClaimError {
+fn refused(status: u16, response: &Value) -> RequestError {
     let answered = format!("the server answered {status}");
     if !(400..500).contains(&status) {
-        return ClaimError::Failed(answered);
+        return RequestError::Failed(answered);
     }
     let text = |field: &str| response["error"][field].as_str().map(str::to_owned);
-    ClaimError::Refused(text("code").unwrap_or_default(), text("message").unwrap_or(answered))
+    RequestError::Refused(text("code").unwrap_or_default(), text("message").unwrap_or(answered))
 }
 
 /// Reads up to the end of the stream or the greatest size of a response, and gives up after `timeout`.

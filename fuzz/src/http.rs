@@ -15,7 +15,7 @@ use roomd::chat::token_bucket::Bucket;
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::threads::Threads;
-use roomd::engine::guards::address::Address;
+use roomd::engine::guards::address::{Address, ClientAddress};
 use roomd::engine::guards::admission::Admission;
 use roomd::net::context::ServerContext;
 use roomd::net::http::api_request::ApiRequest;
@@ -50,7 +50,7 @@ static CONTEXT: LazyLock<ServerContext> = LazyLock::new(|| {
     );
     let admission = Admission::open(&threads, &limits, 1).expect("the machine gives a thread");
     let settings = Arc::new(ArcSwap::from_pointee(settings));
-    ServerContext { engine, admission, settings, certificate: None }
+    ServerContext { engine, admission, settings, registering: Default::default(), certificate: None }
 });
 
 /// Feeds one input.
@@ -164,9 +164,10 @@ fn answer(request: &RequestHead<'_>, body: Vec<u8>) {
         Place::Moved(response) => return well_formed(&response),
     };
     let origin = Origin::of(&CONTEXT, request, &[request.host], false);
-    let address = proxies::forwarded(request, &CONTEXT.settings.load().trusted_proxies).map(Address::from);
+    let ip = proxies::forwarded(request, &CONTEXT.settings.load().trusted_proxies);
+    let from = ClientAddress { ip, counted: ip.map(Address::from) };
     if request.method == "GET" && upgrade::is_path(&CONTEXT, request.path) {
-        return match upgrade::grant(&CONTEXT, request, origin, address) {
+        return match upgrade::grant(&CONTEXT, request, origin, from) {
             Ok(_) => {}
             Err(response) => well_formed(&response),
         };
@@ -178,7 +179,8 @@ fn answer(request: &RequestHead<'_>, body: Vec<u8>) {
         rate: &mut rate,
         questions: &mut questions,
         origin,
-        address,
+        address: from.counted,
+        from,
         base_path: "",
         authenticated: None,
     };

@@ -56,8 +56,17 @@ export class RoomDialog extends Component {
   #describe = (event) => {
     event.preventDefault();
     const { subject = "", description = "" } = { ...this.props.room.about, ...this.state.typed };
-    this.#send("describe", this.#moderates() ? { subject, description } : { subject }).then(() => this.state.problem || this.setState({ typed: {} }));
+    this.#sendTyped("describe", this.#moderates() ? { subject, description } : { subject }, { subject, description });
   };
+
+  #limit = ({ target: { value } }) => this.#sendTyped("settings", { members_max: Number(value) }, { members_max: value });
+
+  // Sends what was typed, which then gives its place to what is in force; what was typed since stays.
+  async #sendTyped(type, more, sent) {
+    await this.#send(type, more);
+    if (this.state.problem) return;
+    this.setState(({ typed }) => ({ typed: Object.fromEntries(Object.entries(typed).filter(([name, value]) => value !== sent[name])) }));
+  }
 
   #moderates = () => (PRIVILEGE[this.props.room.policy?.info.role] ?? 0) >= PRIVILEGE.moderator;
 
@@ -96,8 +105,8 @@ export class RoomDialog extends Component {
           onChange=${({ target }) => this.#send("settings", { announcement: target.checked })} /> Only moderators can post</label>
         <label class="row">Slow mode <select onChange=${({ target }) => this.#send("settings", { slow_mode_s: Number(target.value) })}>
           ${[...new Set([...SLOW_S, info.slow_mode_s ?? 0])].map((s) => html`<option key=${s} value=${s} selected=${s === (info.slow_mode_s ?? 0)}>${s === 0 ? "off" : `one message every ${durationOf(s)}`}</option>`)}</select></label>
-        <label class="row">People at most <input type="number" min="0" max="1000000" placeholder="no limit" value=${info.members_max || ""}
-          onChange=${({ target }) => this.#send("settings", { members_max: Number(target.value) })} /></label>
+        <label class="row">People at most <input name="members_max" type="number" min="0" max="1000000" placeholder="no limit" value=${typed.members_max ?? (info.members_max || "")}
+          onInput=${this.#type} onChange=${this.#limit} /></label>
         <label class="check"><input type="checkbox" checked=${info.open_subject}
           onChange=${({ target }) => this.#send("settings", { open_subject: target.checked })} /> Everyone can set the topic</label>`}
       ${privilege >= PRIVILEGE.moderator && (audit ? html`<ul class="audit" aria-label="Audit log">${audit.map((entry) => html`<li key=${entry.number}>

@@ -80,7 +80,7 @@ test("a moderator says what the room is about, and pins messages", async () => {
   await bob.row("tomatoes").waitFor();
   await page.getByRole("button", { name: "about this room" }).click();
   await page.getByText("Change the topic and the description").click();
-  await page.getByLabel("Topic").fill("Tomatoes");
+  await page.getByLabel("Topic", { exact: true }).fill("Tomatoes");
   await page.getByLabel("Description").fill("Everything about\nour garden");
   await page.getByRole("button", { name: "Save" }).click();
   await bob.page.locator(".subject", { hasText: "Tomatoes" }).waitFor();

@@ -169,7 +169,7 @@ for (const { name, ...device } of SIZES) {
       await page.getByRole("button", { name: "Mute", exact: true }).click();
       await page.getByText(/muted until/).waitFor();
       await page.getByText("Change the topic and the description").click();
-      await page.getByLabel("Topic").fill("Beans, peas and a little of everything else");
+      await page.getByLabel("Topic", { exact: true }).fill("Beans, peas and a little of everything else");
       await page.getByRole("button", { name: "Save" }).click();
       await page.locator(".subject").waitFor({ state: "attached" });
       await shoot("room");

@@ -166,8 +166,9 @@ test("what is typed about a room stays while the page renders again", () => {
   assert.deepEqual([field("subject").value, field("description").value], ["Tea", ""]);
   field("subject").onInput({ target: { name: "subject", value: "Coff" } });
   field("description").onInput({ target: { name: "description", value: "of all kinds" } });
+  field("members_max").onInput({ target: { name: "members_max", value: "5" } });
   chat.active.about = { subject: "Cocoa", pinned: [] }; // set by another moderator
-  assert.deepEqual([field("subject").value, field("description").value], ["Coff", "of all kinds"]);
+  assert.deepEqual(["subject", "description", "members_max"].map((name) => field(name).value), ["Coff", "of all kinds", "5"]);
 });
 
 test("public, private and encrypted are three signs, each with its text", () => {

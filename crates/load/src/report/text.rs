@@ -8,6 +8,7 @@ use crate::latency::Latency;
 use crate::plan::Plan;
 use crate::report::Report;
 use crate::returns::ReturnReport;
+use roomd_cli::figures::{grouped, sized};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -245,38 +246,12 @@ fn digits(value: f64) -> String {
     }
 }
 
-/// A count with a space between each three digits.
-#[must_use]
-pub fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Bytes in the greatest unit of which there is at least one.
-fn sized(bytes: f64) -> String {
-    let units = [("GiB", 1024.0 * 1024.0 * 1024.0), ("MiB", 1024.0 * 1024.0), ("KiB", 1024.0)];
-    match units.iter().find(|(_, size)| bytes >= *size) {
-        Some((unit, size)) => format!("{:.1} {unit}", bytes / size),
-        None => format!("{bytes:.0} B"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_for_people() {
-        assert_eq!(["1", "1 000", "12 345 678"], [1.0, 1000.0, 12_345_678.0].map(grouped).each_ref().map(|s| &**s));
-        assert_eq!(sized(100.0), "100 B");
-        assert_eq!(sized(1536.0 * 1024.0), "1.5 MiB");
+    fn times_have_three_digits() {
         assert_eq!([digits(0.123), digits(12.34), digits(1234.5)], ["0.12", "12.3", "1234"]);
     }
 

@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use super::figures::{Change, Figures};
 use crate::output::escape::escape;
+use roomd_cli::figures::{grouped, sized};
 
 /// Lines between the heading and the rooms, with the line above them.
 const ROOMS_HEADING: [&str; 2] = ["", "MEMBERS  ROOM"];
@@ -182,31 +183,9 @@ fn cut(line: &str, columns: usize) -> String {
     fits.chain(['…']).collect()
 }
 
-/// A count with a space between each three digits.
-fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A rate or a time: with a digit behind the point where it is small.
 fn rounded(value: f64) -> String {
     if value > 0.0 && value < 10.0 { format!("{value:.1}") } else { grouped(value) }
-}
-
-/// Bytes in the greatest unit of which there is at least one.
-fn sized(bytes: f64) -> String {
-    let units = [("GiB", 1024.0 * 1024.0 * 1024.0), ("MiB", 1024.0 * 1024.0), ("KiB", 1024.0)];
-    match units.iter().find(|(_, size)| bytes >= *size) {
-        Some((unit, size)) => format!("{:.1} {unit}", bytes / size),
-        None => format!("{bytes:.0} B"),
-    }
 }
 
 /// A time in its two greatest units: `3d 4h`, `12s`.

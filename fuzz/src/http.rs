@@ -179,8 +179,7 @@ fn answer(request: &RequestHead<'_>, body: Vec<u8>) {
         rate: &mut rate,
         questions: &mut questions,
         origin,
-        address: from.counted,
-        from,
+        address: from,
         base_path: "",
         authenticated: None,
     };

@@ -11,7 +11,7 @@ use super::origin::Origin;
 use super::query;
 use crate::chat::token_bucket::Bucket;
 use crate::chat::{Code, Identity, NameError, Refusal, RoomName, Span, UserName};
-use crate::engine::guards::address::{Address, ClientAddress};
+use crate::engine::guards::address::ClientAddress;
 use crate::net::context::ServerContext;
 use crate::wire::json;
 
@@ -30,10 +30,8 @@ pub struct ApiRequest<'a> {
     pub questions: &'a mut Bucket,
     /// The page that sent it.
     pub origin: Origin<'a>,
-    /// The client's address, for limits; `None` is exempt.
-    pub address: Option<Address>,
-    /// The same, as it is.
-    pub from: ClientAddress,
+    /// Where the client comes from.
+    pub address: ClientAddress,
     /// The path below which the client sees the server; empty for `/`.
     pub base_path: &'a str,
     /// The user that the token names, once it is read; `None` for a guest.

@@ -27,7 +27,7 @@ pub fn claim(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respon
     let name = UserName::parse(&wanted.name).map_err(|error| bad(format!("name {error}")))?;
     let label = devices::label(wanted.label.as_deref())?;
     let owner = match bearer::token(request.head)? {
-        Some(token) => match context.engine.identify(&token, request.address) {
+        Some(token) => match context.engine.identify(&token, request.address.counted) {
             // Whoever gave a name up may still have a token of it, and claims it as anybody does.
             Err(refused) if refused.code == Code::Unauthorized && !context.engine.registered(&name) => None,
             identified => Some(identified?),
@@ -35,7 +35,7 @@ pub fn claim(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respon
         None => None,
     };
     let now = context.engine.clock.now();
-    context.engine.address_limits.claim(request.address, now.since_start)?;
+    context.engine.address_limits.claim(request.address.counted, now.since_start)?;
     let claimed = match owner {
         Some(owner) if owner.user == name => context.engine.auth.renew(&owner, now.at)?,
         Some(owner) => {
@@ -56,7 +56,7 @@ pub fn claim(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respon
 /// `unavailable`.
 pub fn unclaim(context: &ServerContext, request: &ApiRequest<'_>, name: &str) -> Result<Response, Refusal> {
     let name = user_of(name)?;
-    let who = bearer::authenticate(context, request.head, request.address)?;
+    let who = bearer::authenticate(context, request.head, request.address.counted)?;
     let who = who.ok_or_else(|| Refusal::new(Code::Unauthorized, "A registered name is given up by its owner"))?;
     if who.user != name && who.auth_level != AuthLevel::Admin {
         return Err(Refusal::new(Code::Forbidden, format!("The token is {}'s, not {name}'s", who.user)));
@@ -75,9 +75,9 @@ pub fn me(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response,
     let identity = match name.map(|name| UserName::parse(&name)) {
         Some(name) => {
             let name = name.map_err(|error| bad(format!("user {error}")))?;
-            bearer::client(context, request.head, Some(name), None, request.address)?
+            bearer::client(context, request.head, Some(name), None, request.address.counted)?
         }
-        None => bearer::authenticate(context, request.head, request.address)?,
+        None => bearer::authenticate(context, request.head, request.address.counted)?,
     };
     let identity =
         identity.ok_or_else(|| Refusal::new(Code::Unauthorized, "Without a token you are a guest of any free name"))?;

@@ -25,7 +25,7 @@ struct AskedCode {
 /// `unauthorized` for a code that is not valid, `rate_limited`.
 pub fn describe(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<Response, Refusal> {
     let AskedCode { code, room } = request.json()?;
-    let (code, engine, from) = (Secret::from(code.as_str()), &context.engine, request.address);
+    let (code, engine, from) = (Secret::from(code.as_str()), &context.engine, request.address.counted);
     request.count_question(context, 1)?;
     let body = match room {
         Some(room) => {

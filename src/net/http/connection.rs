@@ -207,8 +207,7 @@ fn answer(
         rate,
         questions,
         origin,
-        address: address.counted,
-        from: address,
+        address,
         base_path: &base_path,
         authenticated: None,
     };

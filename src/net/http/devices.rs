@@ -47,7 +47,8 @@ pub fn add(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<Resp
 pub fn redeem(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
     let wanted: NewDevice = request.json()?;
     let label = label(wanted.label.as_deref())?;
-    let claimed = context.engine.redeem_device_code(&Secret::from(wanted.code.as_str()), label, request.address)?;
+    let claimed =
+        context.engine.redeem_device_code(&Secret::from(wanted.code.as_str()), label, request.address.counted)?;
     Ok(Response::json(201, json::claimed_body(&claimed.identity, &claimed.token)))
 }
 
@@ -70,6 +71,6 @@ pub fn label(text: Option<&str>) -> Result<Option<DeviceLabel>, Refusal> {
 }
 
 fn owner(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Identity, Refusal> {
-    let owner = bearer::authenticate(context, request.head, request.address)?;
+    let owner = bearer::authenticate(context, request.head, request.address.counted)?;
     owner.ok_or_else(|| Refusal::new(Code::Unauthorized, "Devices are shown to the owner of a name: show a token"))
 }

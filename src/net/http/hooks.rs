@@ -55,11 +55,11 @@ pub fn revoke(context: &ServerContext, request: &ApiRequest<'_>, room: &str, hoo
 /// # Errors
 /// Why it is not published.
 pub fn deliver(context: &ServerContext, request: &ApiRequest<'_>, token: &str) -> Result<Response, Refusal> {
-    let opened = context.engine.open_hook(&Secret::from(token), request.address)?;
+    let opened = context.engine.open_hook(&Secret::from(token), request.address.counted)?;
     let came = hook::parse(&request.body)?;
     let mid = request.head.value("Idempotency-Key").map(Mid::parse).transpose()?;
     let message = RoomRequest::from(Publication { mid, ..Publication::text(&came.text) });
     message.check(context.settings.load().limits.message_bytes)?;
-    context.engine.publish_by_hook(&opened, came.user, message, request.address)?;
+    context.engine.publish_by_hook(&opened, came.user, message, request.address.counted)?;
     Ok(Response::new(200, "text/plain; charset=utf-8", "ok"))
 }

@@ -80,7 +80,7 @@ pub fn enter(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str) 
     let room = room_of(room)?;
     let wanted: NewMember = request.json()?;
     let code = Secret::from(wanted.invitation.as_str());
-    let (engine, from) = (&context.engine, request.address);
+    let (engine, from) = (&context.engine, request.address.counted);
     request.rate.take(engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
     if let Some(token) = bearer::token(request.head)? {
         let who = engine.identify(&token, from)?;
@@ -103,7 +103,7 @@ fn enter_as(
     (room, code): (&RoomName, &Secret),
     (name, label): (&UserName, Option<DeviceLabel>),
 ) -> Result<Response, Refusal> {
-    let (engine, from) = (&context.engine, request.address);
+    let (engine, from) = (&context.engine, request.address.counted);
     engine.address_limits.claim(from, engine.clock.now().since_start)?;
     let claimed = engine.claim(name, label)?;
     if let Err(refusal) = engine.admit(&claimed.identity, room, code, from) {
@@ -121,7 +121,7 @@ fn enter_as(
 /// # Errors
 /// `unauthorized` without a token, `unavailable`.
 pub fn memberships(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<Response, Refusal> {
-    request.authenticated = bearer::authenticate(context, request.head, request.address)?;
+    request.authenticated = bearer::authenticate(context, request.head, request.address.counted)?;
     request.count_question(context, 1)?;
     let memberships = context.engine.memberships(&request.identity(context))?;
     Ok(Response::json(200, json::memberships_body(&memberships)))

@@ -40,8 +40,8 @@ struct NewMessage {
 pub fn publish(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
     let room = request.room(room)?;
     let (author, message) = authored(context, request)?;
-    context.engine.count_opening(&room, request.address)?;
-    sent(context.engine.hub.ask_from(request.address, &room, author, message)?)
+    context.engine.count_opening(&room, request.address.counted)?;
+    sent(context.engine.hub.ask_from(request.address.counted, &room, author, message)?)
 }
 
 /// Publishes to the conversation with one user: `POST /api/v1/private/USER/messages`. Blocks on its room.
@@ -51,7 +51,7 @@ pub fn publish(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str
 pub fn publish_privately(context: &ServerContext, request: &mut ApiRequest<'_>, to: &str) -> Result<Response, Refusal> {
     let to = user_of(to)?;
     let (author, message) = authored(context, request)?;
-    sent(context.engine.send_private(&author, &to, message, request.address)?)
+    sent(context.engine.send_private(&author, &to, message, request.address.counted)?)
 }
 
 fn sent(answer: Event) -> Result<Response, Refusal> {
@@ -110,7 +110,7 @@ fn author(context: &ServerContext, request: &ApiRequest<'_>, name: Option<UserNa
         (Some(identity), _) => Ok(identity.clone()),
         (None, Some(name)) if context.engine.registered(&name) => Err(taken(&name)),
         (None, Some(name)) => {
-            context.engine.refuse_banned(Some(&name), request.from)?;
+            context.engine.refuse_banned(Some(&name), request.address)?;
             Ok(Identity::guest(name))
         }
         (None, None) => Ok(Identity::guest(context.engine.guest())),

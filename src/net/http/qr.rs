@@ -27,7 +27,7 @@ struct Text {
 /// # Errors
 /// `bad_request`: the text is empty or too long. `rate_limited`, `unavailable`; `unauthorized` as for any request.
 pub fn code(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<Response, Refusal> {
-    bearer::authenticate(context, request.head, request.address)?;
+    bearer::authenticate(context, request.head, request.address.counted)?;
     request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
     let Text { text } = request.json()?;
     if text.is_empty() || text.chars().count() > TEXT_MAX {

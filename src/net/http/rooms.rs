@@ -34,7 +34,7 @@ pub fn create(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respo
     let members = members.collect::<Result<_, _>>().map_err(|error| bad(format!("members {error}")))?;
     let options = RoomOptions { private: wanted.private.unwrap_or(false), members };
     let new = NewRoom { room: room.clone(), durable: wanted.durable.unwrap_or(true), options };
-    context.engine.create_from(request.address, &request.identity(context), new)?;
+    context.engine.create_from(request.address.counted, &request.identity(context), new)?;
     Ok(Response::event(201, &Event::Created { room, pinned: false }))
 }
 

@@ -192,7 +192,7 @@ fn ready(context: &ServerContext) -> Response {
 
 /// The figures of the server, for an admin.
 fn metrics(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
-    match bearer::authenticate(context, request.head, request.address)? {
+    match bearer::authenticate(context, request.head, request.address.counted)? {
         Some(identity) if identity.auth_level == AuthLevel::Admin => Ok(super::metrics::figures(context)),
         Some(_) => Err(Refusal::new(Code::Forbidden, "Only an admin may read the figures of the server")),
         None => Err(Refusal::new(Code::Unauthorized, "The figures of the server are for an admin: show a token")),
@@ -201,7 +201,7 @@ fn metrics(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response
 
 /// Answers a request about rooms, which needs a token where guests are not let in.
 fn of_rooms(context: &ServerContext, request: &mut ApiRequest<'_>, route: Route<'_>) -> Result<Response, Refusal> {
-    request.authenticated = bearer::authenticate(context, request.head, request.address)?;
+    request.authenticated = bearer::authenticate(context, request.head, request.address.counted)?;
     if matches!(request.head.method, "GET" | "HEAD") {
         request.count_question(context, 1)?;
     }

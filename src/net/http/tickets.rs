@@ -16,9 +16,9 @@ use crate::wire::json;
 /// # Errors
 /// `unauthorized` without a valid token, `rate_limited`, `unavailable`.
 pub fn issue(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
-    let identity = bearer::authenticate(context, request.head, request.address)?;
+    let identity = bearer::authenticate(context, request.head, request.address.counted)?;
     let identity = identity.ok_or_else(|| Refusal::new(Code::Unauthorized, "A ticket stands for a token: show one"))?;
     let engine = &context.engine;
-    let ticket = engine.tickets.issue(identity, request.address, engine.clock.now().since_start)?;
+    let ticket = engine.tickets.issue(identity, request.address.counted, engine.clock.now().since_start)?;
     Ok(Response::json(201, json::ticket_body(ticket.reveal(), LIFETIME)))
 }

@@ -51,7 +51,7 @@ pub fn add(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response
         return Err(bad(format!("for_s is a number of seconds from 1 to {SANCTION_MAX_S}")));
     }
     let note = note.as_deref().filter(|note| !note.is_empty()).map(Note::parse).transpose()?;
-    let ban = context.engine.ban(&who, request.from, target, (for_s.map(Duration::from_secs), note))?;
+    let ban = context.engine.ban(&who, request.address, target, (for_s.map(Duration::from_secs), note))?;
     Ok(Response::json(201, json::ban_body(&ban)))
 }
 

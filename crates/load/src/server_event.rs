@@ -83,7 +83,7 @@ pub fn parse_json(text: &[u8]) -> Option<ServerEvent<'_>> {
     }
     match message(text) {
         Some((message, seq)) => Some(ServerEvent::Message { text: Cow::Borrowed(message), seq: Some(seq) }),
-        None => event(text),
+        None => parse_whole_json(text),
     }
 }
 
@@ -109,12 +109,9 @@ fn after_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     (!text.contains(&b'\\')).then_some((text, &rest[1..]))
 }
 
-/// Parses a frame that a member of a group is sent.
-pub fn parse_json_of_group(text: &[u8]) -> Option<ServerEvent<'_>> {
-    event(text)
-}
-
-fn event(text: &[u8]) -> Option<ServerEvent<'_>> {
+/// Parses a frame of the JSON dialect, whatever is in it: a member of a group is told more of its messages.
+#[must_use]
+pub fn parse_whole_json(text: &[u8]) -> Option<ServerEvent<'_>> {
     let fields: Fields<'_> = serde_json::from_slice(text).ok()?;
     let number = fields.id.and_then(|id| u32::try_from(id.as_u64()?).ok());
     Some(match &*fields.kind {
@@ -198,7 +195,7 @@ mod tests {
     fn the_short_way_and_the_long_way_read_the_same() {
         let (text, seq) = message(PRINTED).unwrap();
         assert_eq!((text, seq), ("~#..", 42));
-        assert_eq!(parse_json(PRINTED), event(PRINTED));
+        assert_eq!(parse_json(PRINTED), parse_whole_json(PRINTED));
         let otherwise = br#"{"seq":42,"type":"message","message":"~#..","room":"test"}"#;
         assert_eq!(parse_json(otherwise), parse_json(PRINTED));
         let escaped = br#"{"type":"message","room":"r","user":"u","message":"a\"b","seq":1}"#;

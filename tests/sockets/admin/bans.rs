@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{api, list, server};
+use super::{api, bob_and_a_lost_session, list, server};
 use crate::harness::address::from;
 use crate::harness::http::{ask, get};
 use crate::harness::issuer::{self, accept, bearer, good, welcomed};
-use crate::harness::{EventClient, Http, IrcClient, LineClient, TestServer, WebSocketClient, free, until};
+use crate::harness::{EventClient, Http, IrcClient, LineClient, TestServer, WebSocketClient, free};
 
 /// Bans somebody; the number of the ban.
 fn ban(server: &TestServer, body: serde_json::Value) -> u64 {
@@ -137,12 +137,7 @@ fn an_address_that_is_exempt_from_limits_is_not_banned_and_nobody_bans_himself()
 #[test]
 fn a_session_of_a_banned_user_that_waits_is_over() {
     let server = issuer::server(|settings| settings.limits.grace = Duration::from_secs(600));
-    let (mut bob, _) = welcomed(&server, &good("Bob"));
-    bob.ask(json!({"type": "join", "room": "den"}));
-    let (mut ann, welcome) = welcomed(&server, &good("Ann"));
-    ann.ask(json!({"type": "join", "room": "den"}));
-    drop(ann);
-    until("its session waits", || server.engine().sessions.detached() == 1);
+    let (mut bob, welcome) = bob_and_a_lost_session(&server);
     let number = ban(&server, json!({"user": "Ann"}));
     assert_eq!(bob.wait_for_type("leave")["user"], "Ann");
     assert_eq!(server.engine().sessions.detached(), 0);

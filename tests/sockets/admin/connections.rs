@@ -7,7 +7,7 @@ use roomd::engine::clients::member::Member;
 use roomd::engine::clients::recipient::ChannelRecipient;
 use serde_json::{Value, json};
 
-use super::{api, list, server};
+use super::{api, bob_and_a_lost_session, list, server};
 use crate::harness::issuer::{self, good, welcomed};
 use crate::harness::{EventClient, IrcClient, LineClient, WebSocketClient, until};
 
@@ -119,12 +119,7 @@ fn a_connection_that_is_ended_is_told_why_and_the_others_stay() {
 #[test]
 fn a_session_whose_connection_is_lost_is_listed_and_ended_and_cannot_be_resumed() {
     let server = issuer::server(|settings| settings.limits.grace = Duration::from_secs(600));
-    let (mut bob, _) = welcomed(&server, &good("Bob"));
-    bob.ask(json!({"type": "join", "room": "den"}));
-    let (mut ann, welcome) = welcomed(&server, &good("Ann"));
-    ann.ask(json!({"type": "join", "room": "den"}));
-    drop(ann);
-    until("its session waits", || server.engine().sessions.detached() == 1);
+    let (mut bob, welcome) = bob_and_a_lost_session(&server);
     let found = list(&server, "connections?user=Ann");
     assert_eq!((&found[0]["detached"], &found[0]["rooms"]), (&json!(true), &json!(["den"])));
     assert_eq!(api(&server, &format!("DELETE connections/{}", number(&found, "Ann")), None).status, 204);

@@ -8,8 +8,8 @@ mod rooms;
 use serde_json::{Value, json};
 
 use crate::harness::http::ask;
-use crate::harness::issuer::{self, bearer};
-use crate::harness::{Answer, TestServer, free};
+use crate::harness::issuer::{self, bearer, good, welcomed};
+use crate::harness::{Answer, TestServer, WebSocketClient, free, until};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 
@@ -37,4 +37,15 @@ fn list(server: &TestServer, path: &str) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{path}: {answer:?}");
     let name = path.split('?').next().unwrap();
     answer.json()[name].as_array().unwrap().clone()
+}
+
+/// Bob, who is in `den`, and what Ann was welcomed with, who was there too and has lost her connection: her session waits.
+fn bob_and_a_lost_session(server: &TestServer) -> (WebSocketClient, Value) {
+    let (mut bob, _) = welcomed(server, &good("Bob"));
+    bob.ask(json!({"type": "join", "room": "den"}));
+    let (mut ann, welcome) = welcomed(server, &good("Ann"));
+    ann.ask(json!({"type": "join", "room": "den"}));
+    drop(ann);
+    until("its session waits", || server.engine().sessions.detached() == 1);
+    (bob, welcome)
 }

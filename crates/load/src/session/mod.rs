@@ -214,7 +214,7 @@ impl Session {
     }
 
     fn parse_json<'a>(&self, text: &'a [u8]) -> Option<ServerEvent<'a>> {
-        if self.held.is_some() { server_event::parse_json_of_group(text) } else { server_event::parse_json(text) }
+        if self.held.is_some() { server_event::parse_whole_json(text) } else { server_event::parse_json(text) }
     }
 
     /// Asks to leave its room, to join it again.

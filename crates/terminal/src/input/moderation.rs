@@ -83,10 +83,7 @@ pub const COMMANDS: [CommandSpec; 18] = [
         name: "/announce",
         arguments: "on|off",
         help: "let only moderators write",
-        parse: |rest| match rest {
-            "on" | "off" => moderate(json!({"type": "settings", "announcement": rest == "on"})),
-            _ => None,
-        },
+        parse: |rest| on_or_off("announcement", rest),
     },
     CommandSpec {
         name: "/limit",
@@ -101,10 +98,7 @@ pub const COMMANDS: [CommandSpec; 18] = [
         name: "/opentopic",
         arguments: "on|off",
         help: "let everybody set the topic",
-        parse: |rest| match rest {
-            "on" | "off" => moderate(json!({"type": "settings", "open_subject": rest == "on"})),
-            _ => None,
-        },
+        parse: |rest| on_or_off("open_subject", rest),
     },
     CommandSpec {
         name: "/topic",
@@ -179,6 +173,16 @@ fn user_and_time(kind: &str, rest: &str) -> Option<Input> {
         let object = json!({"type": kind, "user": user, "for_s": seconds});
         Input::Moderate(with_note(object, note))
     })
+}
+
+/// A setting of the room that is on or off.
+fn on_or_off(setting: &str, rest: &str) -> Option<Input> {
+    let on = match rest {
+        "on" => true,
+        "off" => false,
+        _ => return None,
+    };
+    moderate(json!({"type": "settings", setting: on}))
 }
 
 fn with_note(mut object: Value, note: &str) -> Value {

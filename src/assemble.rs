@@ -17,8 +17,6 @@ use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
-
 pub use self::drain::DrainProgress;
 pub use self::reload::check;
 use crate::chat::StoreFailed;
@@ -43,6 +41,7 @@ use crate::net::passed::{self, PassedSockets};
 use crate::net::webhooks::HttpSender;
 use crate::settings::Settings;
 use crate::store::{self, Backend, BackendOptions, Store};
+use crate::sync::ArcCell;
 use roomd_tls::{Certificate, Validity};
 
 /// How long threads may take to end after their sockets were cut.
@@ -172,7 +171,7 @@ impl Server {
         settings: Settings,
         passed: PassedSockets,
         open_store: impl FnOnce(
-            &Arc<ArcSwap<Settings>>,
+            &Arc<ArcCell<Settings>>,
             Clock,
             &Arc<Threads>,
             &Arc<Dispatcher>,
@@ -188,8 +187,8 @@ impl Server {
         let machine = Resources::of_this_machine();
         let capacity = machine.capacity(&settings.limits).map_err(StartError::TooSmall)?;
         let fitted = capacity.fit(&settings.limits);
-        let settings = Arc::new(ArcSwap::from_pointee(settings));
-        let now = settings.load_full();
+        let settings = Arc::new(ArcCell::new(settings));
+        let now = settings.load();
         let threads = Threads::new();
         let clock = Clock::start();
         let metrics = Arc::<Metrics>::default();
@@ -209,7 +208,7 @@ impl Server {
             // The journal's thread, which has nothing to do.
             _ = threads.join_all(Instant::now() + CUT);
         })?;
-        let limits = Arc::new(ArcSwap::from_pointee(fitted.clone()));
+        let limits = Arc::new(ArcCell::new(fitted.clone()));
         let opener = broker::thread_per_room(Arc::clone(&threads), clock, Arc::clone(&limits), Arc::clone(&store));
         let engine = Engine::new(limits, Arc::clone(&threads), clock, Arc::clone(&store), auth, metrics, opener)
             .with_hooks(hooks)
@@ -449,7 +448,7 @@ fn certificate(settings: &Settings) -> Result<Option<Certificate>, String> {
 
 /// The backend that the settings name.
 fn open_store(
-    settings: &Arc<ArcSwap<Settings>>,
+    settings: &Arc<ArcCell<Settings>>,
     clock: Clock,
     threads: &Arc<Threads>,
     dispatcher: &Arc<Dispatcher>,

@@ -12,7 +12,6 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, bounded};
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
@@ -30,6 +29,7 @@ use roomd::engine::rooms::moderation::NewRoom;
 use roomd::engine::users::endpoint::Endpoint;
 use roomd::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 use roomd::store::Memory;
+use roomd::sync::ArcCell;
 
 const ROUNDS: usize = 1_000;
 /// No round takes a thousandth of it.
@@ -79,7 +79,7 @@ fn user(text: &str) -> UserName {
 fn engine() -> Arc<Engine> {
     let threads = Threads::new();
     let clock = Clock::start();
-    let limits = Arc::new(ArcSwap::from_pointee(Limits { linger: Duration::ZERO, ..Limits::default() }));
+    let limits = Arc::new(ArcCell::new(Limits { linger: Duration::ZERO, ..Limits::default() }));
     let store = Arc::new(Memory);
     let opener = broker::thread_per_room(Arc::clone(&threads), clock, Arc::clone(&limits), Arc::clone(&store) as _);
     Engine::new(limits, threads, clock, store, Auth::guests_only(), Arc::default(), opener)

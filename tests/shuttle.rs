@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use outbox::Socket;
 use roomd::auth::Auth;
 use roomd::chat::admin::BanTarget;
@@ -45,6 +44,7 @@ use roomd::engine::rooms::moderation::NewRoom;
 use roomd::engine::users::endpoint::Endpoint;
 use roomd::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 use roomd::store::Memory;
+use roomd::sync::ArcCell;
 use roomd::wire::Encoding;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
@@ -66,8 +66,8 @@ fn limits() -> Limits {
     Limits { linger: Duration::ZERO, ..Limits::default() }
 }
 
-fn limits_in_force() -> Arc<ArcSwap<Limits>> {
-    Arc::new(ArcSwap::from_pointee(limits()))
+fn limits_in_force() -> Arc<ArcCell<Limits>> {
+    Arc::new(ArcCell::new(limits()))
 }
 
 fn name(text: &str) -> RoomName {

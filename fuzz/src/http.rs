@@ -8,7 +8,7 @@
 use std::io;
 use std::sync::{Arc, LazyLock};
 
-use arc_swap::ArcSwap;
+use roomd::sync::ArcCell;
 use roomd::auth::Auth;
 use roomd::chat::Limits;
 use roomd::chat::token_bucket::Bucket;
@@ -40,7 +40,7 @@ static CONTEXT: LazyLock<ServerContext> = LazyLock::new(|| {
     let threads = Threads::new();
     let opener = Box::new(|_, _| Err(io::ErrorKind::Unsupported.into()));
     let engine = Engine::new(
-        Arc::new(ArcSwap::from_pointee(limits.clone())),
+        Arc::new(ArcCell::new(limits.clone())),
         Arc::clone(&threads),
         Clock::start(),
         Arc::new(Memory),
@@ -49,7 +49,7 @@ static CONTEXT: LazyLock<ServerContext> = LazyLock::new(|| {
         opener,
     );
     let admission = Admission::open(&threads, &limits, 1).expect("the machine gives a thread");
-    let settings = Arc::new(ArcSwap::from_pointee(settings));
+    let settings = Arc::new(ArcCell::new(settings));
     ServerContext { engine, admission, settings, registering: Default::default(), certificate: None }
 });
 

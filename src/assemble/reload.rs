@@ -23,7 +23,7 @@ impl Server {
     /// The settings in force.
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
-        self.context.settings.load_full()
+        self.context.settings.load()
     }
 
     /// Puts these settings in force, but for those that only a start can change ([`Settings::in_place_of`]), and reads
@@ -52,7 +52,7 @@ impl Server {
         engine.set_ice_servers(&settings.ice_servers);
         engine.writers.set_threads_max(capacity.writers);
         engine.set_limits(fitted.clone());
-        self.context.settings.store(Arc::new(settings));
+        self.context.settings.store(settings);
         // Last: connections that waited are served by the new settings.
         self.context.admission.set_limits(&fitted, fitted.connections_max);
         Ok(capacity)

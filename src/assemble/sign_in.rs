@@ -29,7 +29,7 @@ impl SignIn {
     /// Puts other rules and keys in force for whoever signs in from now on.
     pub fn replace(&self, new: NewSignIn) {
         self.auth.set_rules(new.rules);
-        self.issuer.store(new.issuer.map(Arc::new));
+        self.issuer.store(new.issuer);
     }
 }
 

@@ -14,7 +14,6 @@ pub mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 pub use devices::{DeviceCode, Devices};
 pub use display_names::DisplayNames;
 pub use names::Names;
@@ -25,6 +24,7 @@ use crate::chat::identity::TokenClaims;
 use crate::chat::{AuthLevel, Code, DisplayName, Identity, Refusal, RoomName, Secret, Time, UserName};
 use crate::store::accounts::{Account, AccountStore, MemoryAccounts};
 use crate::store::change_feed::AccountState;
+use crate::sync::ArcCell;
 
 /// The beginning of a guest's own name; no name that begins so can be registered.
 const GUEST: &str = "guest-";
@@ -36,7 +36,7 @@ pub struct Auth {
     display_names: DisplayNames,
     /// `None`: there are no tokens, and everybody is a guest.
     tokens: Option<Box<dyn Tokens>>,
-    rules: ArcSwap<SignInRules>,
+    rules: ArcCell<SignInRules>,
 }
 
 /// Who may sign in, and how.
@@ -68,7 +68,7 @@ impl Auth {
             devices: Devices::new(Arc::clone(&accounts) as _, Vec::new()),
             display_names: DisplayNames::new(accounts, Vec::new()),
             tokens: None,
-            rules: ArcSwap::from_pointee(SignInRules { guests: true, claims: false, claim_for: Duration::ZERO }),
+            rules: ArcCell::new(SignInRules { guests: true, claims: false, claim_for: Duration::ZERO }),
         })
     }
 
@@ -80,13 +80,13 @@ impl Auth {
         tokens: Box<dyn Tokens>,
         rules: SignInRules,
     ) -> Arc<Self> {
-        let rules = ArcSwap::from_pointee(rules);
+        let rules = ArcCell::new(rules);
         Arc::new(Self { names, devices, display_names, tokens: Some(tokens), rules })
     }
 
     /// Who signs in from now on does so by other rules; who is connected stays.
     pub fn set_rules(&self, rules: SignInRules) {
-        self.rules.store(Arc::new(rules));
+        self.rules.store(rules);
     }
 
     /// Whether a user without a token may connect.

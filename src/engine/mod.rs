@@ -18,8 +18,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
-
 use base::clock::Clock;
 use base::sync::Mutex;
 use base::threads::Threads;
@@ -50,6 +48,7 @@ use crate::chat::{
 use crate::store::hooks::MemoryHooks;
 use crate::store::server::MemoryServer;
 use crate::store::{HookStore, ServerStore, Store};
+use crate::sync::ArcCell;
 
 /// What all connections of a server share.
 pub struct Engine {
@@ -89,7 +88,7 @@ pub struct Engine {
     /// What admins decide for the whole server.
     pub server_store: Arc<dyn ServerStore>,
     /// Who is banned from the server.
-    pub bans: ArcSwap<ServerBans>,
+    pub bans: ArcCell<ServerBans>,
     /// The numbers of the announcements that were told last.
     announcements: Mutex<BTreeSet<u64>>,
     /// What each hook may still say.
@@ -97,9 +96,9 @@ pub struct Engine {
     /// The webhooks of rooms and of the server.
     pub webhooks: Webhooks,
     /// The limits in force, which are exchanged whole: see [`Engine::set_limits`].
-    pub limits: Arc<ArcSwap<Limits>>,
+    pub limits: Arc<ArcCell<Limits>>,
     /// Servers for calls, which each client is told.
-    pub ice_servers: ArcSwap<Arc<[IceServer]>>,
+    pub ice_servers: ArcCell<[IceServer]>,
     /// The figures of this server.
     pub metrics: Arc<Metrics>,
     connections: AtomicU64,
@@ -111,7 +110,7 @@ impl Engine {
     /// An engine without rooms, which lets `opener` make their brokers.
     #[must_use]
     pub fn new(
-        limits: Arc<ArcSwap<Limits>>,
+        limits: Arc<ArcCell<Limits>>,
         threads: Arc<Threads>,
         clock: Clock,
         store: Arc<dyn Store>,
@@ -119,7 +118,7 @@ impl Engine {
         metrics: Arc<Metrics>,
         opener: Opener,
     ) -> Arc<Self> {
-        let now = limits.load_full();
+        let now = limits.load();
         let directory = Arc::<Directory>::default();
         let user_index = Arc::new(UserIndex::new(Arc::clone(&auth), Arc::clone(&directory.idents)));
         let authors = Authors::new(Arc::clone(&user_index) as _);
@@ -144,12 +143,12 @@ impl Engine {
             user_index,
             hooks: Arc::new(MemoryHooks::default()),
             server_store: Arc::new(MemoryServer::default()),
-            bans: ArcSwap::default(),
+            bans: ArcCell::default(),
             announcements: Mutex::default(),
             hook_rates: HookRates::default(),
             webhooks: Webhooks::default(),
             limits,
-            ice_servers: ArcSwap::default(),
+            ice_servers: ArcCell::default(),
             connections: AtomicU64::new(0),
             created: Mutex::new(Some(BTreeMap::new())),
         })
@@ -189,7 +188,7 @@ impl Engine {
 
     /// Sets the servers for calls that clients are told from now on.
     pub fn set_ice_servers(&self, servers: &[IceServer]) {
-        self.ice_servers.store(Arc::new(servers.into()));
+        self.ice_servers.store(servers);
     }
 
     /// Names the server on IRC; the first name stays.
@@ -215,7 +214,7 @@ impl Engine {
     pub fn with_server_store(mut self: Arc<Self>, store: Arc<dyn ServerStore>, bans: Vec<ServerBan>) -> Arc<Self> {
         let engine = Arc::get_mut(&mut self).expect("nobody else has a new engine yet");
         engine.server_store = store;
-        engine.bans.store(Arc::new(ServerBans::new(bans)));
+        engine.bans.store(ServerBans::new(bans));
         self
     }
 
@@ -234,9 +233,9 @@ impl Engine {
     #[must_use]
     pub fn welcome(&self, who: Identity, session: u64, resume: Option<Arc<str>>) -> Event {
         let is_let_in = !who.is_guest() || self.auth.admits_guests();
-        let ice_servers = if is_let_in { Arc::clone(&**self.ice_servers.load()) } else { Arc::default() };
+        let ice_servers = if is_let_in { self.ice_servers.load() } else { Arc::default() };
         let who = self.with_display_name(who);
-        Event::Welcome(Welcome { who, session, resume, limits: self.limits.load_full(), ice_servers })
+        Event::Welcome(Welcome { who, session, resume, limits: self.limits.load(), ice_servers })
     }
 
     /// The number of a new connection, unique in the server's life.

@@ -1,19 +1,18 @@
 //! What serving a connection needs, shared by the threads that do.
 //!
 //! Put together once, by `assemble` or by a test. The settings are one value, which is exchanged whole when they are
-//! reloaded: who needs several that belong together loads them once. To load them takes no lock.
+//! reloaded: who needs several that belong together loads them once.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::UNIX_EPOCH;
-
-use arc_swap::ArcSwap;
 
 use crate::engine::Engine;
 use crate::engine::base::process::ProcessUsage;
 use crate::engine::guards::admission::Admission;
 use crate::engine::metrics::Now;
 use crate::settings::Settings;
+use crate::sync::ArcCell;
 use roomd_tls::Certificate;
 
 /// What serving a connection needs.
@@ -23,7 +22,7 @@ pub struct ServerContext {
     /// The pool that serves connections; `/readyz` asks it whether it has room.
     pub admission: Arc<Admission>,
     /// The settings in force.
-    pub settings: Arc<ArcSwap<Settings>>,
+    pub settings: Arc<ArcCell<Settings>>,
     /// IRC clients that are yet to be registered.
     pub registering: AtomicUsize,
     /// The certificate of every listener; `None` without TLS.

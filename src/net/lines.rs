@@ -45,7 +45,7 @@ pub fn serve(
     let identity = engine.auth.admits_guests().then(|| Identity::guest(engine.guest()));
     let room = RoomName::parse(first_room).expect("the first room has the name of a room");
     let room = Some(FirstRoom::WithFirstRequest(room));
-    let settings = context.settings.load_full();
+    let settings = context.settings.load();
     let limits = &settings.limits;
     let link = Link { context, socket, limits, read_timeout: None, greeting: greeting(&settings), refusal };
     let lines = Lines::new(limits.line_bytes);

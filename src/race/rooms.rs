@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use roomd_race::Step;
 
 use super::mistakes::Mistake;
@@ -28,6 +27,7 @@ use crate::engine::clients::recipient::Form;
 use crate::engine::rooms::hub::{Opener, Opening, RoomKind, Seat};
 use crate::engine::rooms::inbox::{BrokerCommand, PendingJoin, RoomHandle};
 use crate::store::Store;
+use crate::sync::ArcCell;
 
 /// The outcome of a join.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -104,7 +104,7 @@ impl Rooms {
         let opened = Opened::default();
         Self {
             engine: Engine::new(
-                Arc::new(ArcSwap::from_pointee(Limits::default())),
+                Arc::new(ArcCell::new(Limits::default())),
                 Threads::new(),
                 Clock::stopped(),
                 Arc::clone(&store),

@@ -6,7 +6,6 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use roomd::Settings;
 use roomd::chat::{Limits, Refusal};
@@ -16,6 +15,7 @@ use roomd::engine::guards::admission::{Admission, Incoming};
 use roomd::net::context;
 use roomd::net::incoming::IncomingConnection;
 use roomd::net::listeners::{self, Listener};
+use roomd::sync::ArcCell;
 
 use crate::fault::{Fault, at_every_use};
 use crate::server::{DEADLINE, Faults, TestServer, nothing_is_left, until};
@@ -36,7 +36,7 @@ impl Doors {
         let engine = Arc::clone(&server.engine);
         match Admission::open(&engine.threads, &engine.limits.load(), 8) {
             Ok(admission) => {
-                let settings = Arc::new(ArcSwap::from_pointee(Settings::default()));
+                let settings = Arc::new(ArcCell::new(Settings::default()));
                 let registering = Default::default();
                 let served = context::ServerContext { engine, admission, settings, registering, certificate: None };
                 let served = Arc::new(served);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use roomd::auth::Auth;
 use roomd::chat::listed_room::ReadPosition;
@@ -23,6 +22,7 @@ use roomd::store::{
     ChangeFeed, ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, PolicyVersion,
     RoomLog, Store,
 };
+use roomd::sync::ArcCell;
 
 use crate::client::Client;
 use crate::fault::Fault;
@@ -70,7 +70,7 @@ impl TestServer {
     pub fn new(faults: &Faults) -> Self {
         let threads = threads(&faults.thread);
         let limits = Limits { linger: Duration::ZERO, rate_per_s: 0, ..Limits::default() };
-        let limits = Arc::new(ArcSwap::from_pointee(limits));
+        let limits = Arc::new(ArcCell::new(limits));
         let clock = Clock::start();
         let stored = Log::default();
         let pruned = Arc::<AtomicU64>::default();

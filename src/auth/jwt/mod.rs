@@ -10,7 +10,6 @@ mod server_keys;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
@@ -22,6 +21,7 @@ use super::{Claims, Invalid, Tokens};
 use crate::chat::{StoreFailed, Time};
 use crate::store::AccountStore;
 use crate::store::accounts::ServerKey;
+use crate::sync::ArcCell;
 
 /// Bytes of a token, at most: half of what the head of a request may have.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
@@ -35,7 +35,7 @@ pub struct Jwt {
 }
 
 /// The issuer whose tokens are accepted, which can be exchanged while the server runs.
-pub type CurrentIssuer = Arc<ArcSwapOption<Issuer>>;
+pub type CurrentIssuer = Arc<ArcCell<Option<Issuer>>>;
 
 impl Jwt {
     /// Tokens of the server's own keys, the first of which is created if there is none, and of an issuer.
@@ -43,7 +43,7 @@ impl Jwt {
     /// # Errors
     /// The keys cannot be read, or the first cannot be stored.
     pub fn open(accounts: Arc<dyn AccountStore>, issuer: Option<Issuer>, now: Time) -> Result<Self, StoreFailed> {
-        let issuer = Arc::new(ArcSwapOption::from_pointee(issuer));
+        let issuer = Arc::new(ArcCell::new(issuer));
         Ok(Self { own: ServerKeys::open(accounts, now)?, issuer })
     }
 
@@ -79,7 +79,7 @@ impl Jwt {
         }
         let no_issuer =
             || Refused::new(Invalid::NotOurs, "no key of this server has signed it, and there is no other issuer");
-        self.issuer.load().as_ref().ok_or_else(no_issuer)?.read(token, &header, now)
+        Option::as_ref(&self.issuer.load()).ok_or_else(no_issuer)?.read(token, &header, now)
     }
 }
 

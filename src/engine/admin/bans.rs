@@ -72,7 +72,7 @@ impl Engine {
         check(who)?;
         let lifted = self.server_store.lift_ban(number, &who.user, self.clock.now().at);
         let was_there = lifted.map_err(|_| unavailable())?;
-        self.bans.rcu(|bans| bans.without(number));
+        self.bans.update(|bans| bans.without(number));
         if !was_there {
             return Err(Refusal::new(Code::NotFound, format!("There is no ban {number}")));
         }
@@ -95,13 +95,13 @@ impl Engine {
     pub(in crate::engine) fn ban_changed(&self, number: u64, ban: Option<&ServerBan>) {
         match ban {
             Some(ban) => self.enter_ban(ban),
-            None => _ = self.bans.rcu(|bans| bans.without(number)),
+            None => self.bans.update(|bans| bans.without(number)),
         }
     }
 
     /// Puts a ban in force, and puts out whom it concerns. Blocks on the rooms of sessions that are detached.
     fn enter_ban(&self, ban: &ServerBan) {
-        self.bans.rcu(|bans| bans.with(ban.clone()));
+        self.bans.update(|bans| bans.with(ban.clone()));
         let mut connections = match &ban.made.target {
             BanTarget::User(user) => self.directory.connections_of(&FoldedName::of(user)),
             BanTarget::Network(_) => self.directory.all(),

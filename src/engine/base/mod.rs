@@ -8,6 +8,7 @@ pub mod control_groups;
 pub mod memory;
 pub mod process;
 pub mod queue;
+mod spare_threads;
 pub mod threads;
 
 pub use crate::sync::{self, oneshot};

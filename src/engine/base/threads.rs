@@ -14,6 +14,7 @@ use std::time::Instant;
 
 #[cfg(not(shuttle))]
 use crate::engine::base::memory;
+use crate::engine::base::spare_threads::SpareThreads;
 use crate::engine::base::sync::{Condvar, Mutex, thread};
 
 /// Virtual bytes of a stack. Only what is touched is resident: some 8–12 KiB.
@@ -35,6 +36,8 @@ pub struct Threads {
     registry: Mutex<Registry>,
     /// Notified when a thread ends.
     ended: Condvar,
+    /// Those that wait for a further body, by role.
+    spare: Mutex<BTreeMap<&'static str, Arc<SpareThreads>>>,
     panics: AtomicU64,
 }
 
@@ -60,8 +63,8 @@ impl Threads {
     /// No threads yet; `starter` will start them.
     #[must_use]
     pub fn started_by(starter: Starter) -> Arc<Self> {
-        let (registry, ended) = (Mutex::default(), Condvar::new());
-        Arc::new(Self { starter, registry, ended, panics: AtomicU64::new(0) })
+        let (registry, ended, spare) = (Mutex::default(), Condvar::new(), Mutex::default());
+        Arc::new(Self { starter, registry, ended, spare, panics: AtomicU64::new(0) })
     }
 
     /// Starts a thread called `role-number`.
@@ -103,6 +106,27 @@ impl Threads {
         Ok(())
     }
 
+    /// Has a body run by a thread of its role whose last has just ended, or else by a new one, called `role-number`.
+    ///
+    /// # Errors
+    /// The machine gives no further thread. `body` was dropped.
+    pub fn spawn_or_reuse(
+        self: &Arc<Self>,
+        role: &'static str,
+        body: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let spare = Arc::clone(self.spare.lock().entry(role).or_default());
+        let Err(first) = spare.run(Box::new(body)) else { return Ok(()) };
+        let threads = Arc::clone(self);
+        self.spawn(role, move || {
+            let mut next = Some(first);
+            while let Some(body) = next {
+                _ = threads.run_job(role, body);
+                next = spare.wait();
+            }
+        })
+    }
+
     /// The last that a thread does: it leaves its handle to the next that ends, and joins those before it.
     fn end(&self, number: u64) {
         let before = {
@@ -122,6 +146,7 @@ impl Threads {
     /// names of the others.
     #[must_use]
     pub fn join_all(&self, deadline: Instant) -> Vec<String> {
+        self.spare.lock().values().for_each(|spare| spare.close());
         let (ended, running) = {
             let mut registry = self.registry.lock();
             while !registry.live.is_empty() {
@@ -221,6 +246,7 @@ pub fn start(name: String, body: ThreadMain) -> io::Result<thread::JoinHandle<()
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    use std::collections::HashSet;
     use std::time::Duration;
 
     use crossbeam_channel::bounded;
@@ -246,5 +272,27 @@ mod tests {
         drop(registry);
         assert_eq!(threads.join_all(deadline), [""; 0]);
         assert_eq!(threads.unjoined(), 0);
+    }
+
+    #[test]
+    fn a_thread_runs_one_body_after_the_other_and_outlives_one_that_panics() {
+        let threads = Threads::new();
+        let (ran, who_ran) = bounded(1);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let (mut bodies, mut is_reused) = (0, false);
+        let mut ids = HashSet::new();
+        while !is_reused {
+            assert!(Instant::now() < deadline, "none is used again: {ids:?}");
+            let ran = ran.clone();
+            let body = move || {
+                ran.send(thread::current().id()).unwrap();
+                panic!("as a body may");
+            };
+            threads.spawn_or_reuse("one", body).unwrap();
+            bodies += 1;
+            is_reused = !ids.insert(who_ran.recv().unwrap());
+        }
+        assert_eq!(threads.join_all(deadline), [""; 0]);
+        assert_eq!(threads.panics(), bodies);
     }
 }

@@ -4,10 +4,8 @@
 //! who is told goodbye is told when to come back: not before the server is to have ended, and each at a moment of their
 //! own, so that the next server is not met by all at once.
 
-use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-
-use arc_swap::ArcSwapOption;
 
 use crate::chat::{Code, End, Refusal};
 
@@ -21,7 +19,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// See the module.
 #[derive(Default)]
 pub struct Draining {
-    plan: ArcSwapOption<Plan>,
+    plan: OnceLock<Plan>,
 }
 
 /// When the server ends, and when its clients come back.
@@ -36,27 +34,25 @@ impl Draining {
     /// `ends` at the latest. A second call changes nothing; false.
     pub fn begin(&self, clients: usize, told: Instant, ends: Instant) -> bool {
         let window = Duration::from_secs(1) / RETURNS_PER_S * u32::try_from(clients).unwrap_or(u32::MAX);
-        let plan = Arc::new(Plan { ends, back_from: told + PAUSE, window: window.max(WINDOW_MIN) });
-        self.plan.compare_and_swap(&None::<Arc<Plan>>, Some(plan)).is_none()
+        self.plan.set(Plan { ends, back_from: told + PAUSE, window: window.max(WINDOW_MIN) }).is_ok()
     }
 
     /// Whether it drains.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.plan.load().is_some()
+        self.plan.get().is_some()
     }
 
     /// When it ends; `None`: it does not drain.
     #[must_use]
     pub fn ends(&self) -> Option<Instant> {
-        self.plan.load().as_ref().map(|plan| plan.ends)
+        self.plan.get().map(|plan| plan.ends)
     }
 
     /// How long the client of this number should wait before it comes back after this end.
     #[must_use]
     pub fn retry_after(&self, end: End, number: u64) -> Duration {
-        let plan = self.plan.load();
-        let Some(plan) = plan.as_ref().filter(|_| end == End::Closing) else { return end.retry_after(number) };
+        let Some(plan) = self.plan.get().filter(|_| end == End::Closing) else { return end.retry_after(number) };
         let left = plan.back_from.saturating_duration_since(Instant::now()).max(PAUSE);
         let window = u64::try_from(plan.window.as_millis()).unwrap_or(u64::MAX);
         // A prime, so that clients who came one after the other come back far from each other.

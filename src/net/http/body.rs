@@ -68,6 +68,7 @@ impl BodyLength {
 ///
 /// # Errors
 /// It is too long, is cut into chunks in a wrong way, or does not arrive whole in time.
+#[inline(never)]
 pub fn read(
     socket: &Tcp,
     buffer: &mut Vec<u8>,

@@ -7,12 +7,10 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use httparse::EMPTY_HEADER;
-
 use super::api_request::{ApiRequest, QUESTIONS_A_MESSAGE};
 use super::body::{self, BodyLength};
 use super::events::{self, EventStream};
-use super::head::{self, FIELDS_MAX, HeadError, RequestHead};
+use super::head::{self, HeadError, RequestHead};
 use super::origin::Origin;
 use super::response::{Persistence, Response};
 use super::routes::{self, Place};
@@ -32,13 +30,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Serves a connection to its end, whose first head is due at the deadline. The body of a job of the pool.
 pub fn serve(context: &Arc<ServerContext>, socket: &Arc<Tcp>, remote: RemoteAddress, deadline: Instant) {
     if let Some((conversation, tail)) = requests(context, socket, &remote, deadline) {
-        // Nothing of the request is left in memory by now: a conversation may live for weeks.
-        let LastRequest { purpose, client } = *conversation;
-        match purpose {
-            Purpose::WebSocket(upgrade) => upgrade.serve(context, socket, tail),
-            Purpose::Events(stream) => stream.serve(context, socket, &tail),
-        }
-        drop(client);
+        conversation.serve(context, socket, tail);
     }
     // It counts among the connections of its address until it has ended.
     drop(remote);
@@ -69,6 +61,22 @@ struct LastRequest {
     client: Option<RemoteAddress>,
 }
 
+impl LastRequest {
+    /// Serves the conversation to its end, of whose requests the client has sent `tail` already. In a frame of its own, which
+    /// is not there while requests are answered.
+    #[inline(never)]
+    #[expect(clippy::boxed_local, reason = "unboxed by the caller it would lie on the stack below the requests")]
+    fn serve(self: Box<Self>, context: &Arc<ServerContext>, socket: &Arc<Tcp>, tail: Vec<u8>) {
+        // Nothing of the request is left in memory by now: a conversation may live for weeks.
+        let Self { purpose, client } = *self;
+        match purpose {
+            Purpose::WebSocket(upgrade) => upgrade.serve(context, socket, tail),
+            Purpose::Events(stream) => stream.serve(context, socket, &tail),
+        }
+        drop(client);
+    }
+}
+
 /// What a conversation is.
 enum Purpose {
     WebSocket(Upgrade),
@@ -76,7 +84,7 @@ enum Purpose {
 }
 
 /// Answers requests, in a frame of its own that is gone when a conversation begins: the stack that a thread has
-/// touched once stays resident as long as the connection. `Some`: the last request became a conversation, whose
+/// touched once stays resident as long as the connection. What only other requests need is not inlined into it. `Some`: the last request became a conversation, whose
 /// client has sent these bytes already.
 #[inline(never)]
 fn requests(
@@ -144,7 +152,7 @@ fn next(
     state: &mut ConnectionState,
 ) -> Result<Next, HeadError> {
     let mut rest = buffer.split_off(head);
-    let mut fields = [EMPTY_HEADER; FIELDS_MAX];
+    let mut fields = head::fields();
     let (request, _) = head::parse(buffer, &mut fields)?.expect("the head was read whole");
     let next = answer(here, &request, &mut rest, state);
     // RFC 9110 §9.3.2: whatever the response to a HEAD is, it has no body.

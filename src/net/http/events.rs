@@ -61,6 +61,7 @@ pub fn room_in_path(path: &str) -> Option<Option<&str>> {
 ///
 /// # Errors
 /// The response to a request that is refused.
+#[inline(never)]
 pub fn grant(
     context: &ServerContext,
     socket: &Arc<Tcp>,
@@ -161,7 +162,7 @@ impl EventStream {
     pub fn serve(self, context: &Arc<ServerContext>, socket: &Arc<Tcp>, tail: &[u8]) {
         let Self { head, outbox, options, identity, rooms } = self;
         // With each ping it is looked whether something can still come.
-        let settings = context.settings.load_full();
+        let settings = context.settings.load();
         let (limits, every) = (&settings.limits, Some(settings.limits.ping));
         let link = Link { context, socket, limits, read_timeout: every, greeting: head, refusal: last_refusal };
         let open = |outbox: &Arc<Outbox>| {

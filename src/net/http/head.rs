@@ -87,7 +87,7 @@ pub(super) const TOO_LATE: HeadError = HeadError::Status(408, "The request did n
 pub fn read(socket: &Tcp, buffer: &mut Vec<u8>, deadline: Instant) -> Result<usize, HeadError> {
     buffer.reserve(HEAD_BYTES);
     loop {
-        if let Some(length) = parse(buffer, &mut [httparse::EMPTY_HEADER; FIELDS_MAX])?.map(|(_, length)| length) {
+        if let Some(length) = parse(buffer, &mut fields())?.map(|(_, length)| length) {
             return Ok(length);
         }
         match fill(socket, buffer, deadline, HEAD_BYTES) {
@@ -112,6 +112,13 @@ pub(super) fn fill(socket: &Tcp, buffer: &mut Vec<u8>, deadline: Instant, most: 
     let read = socket.read(&mut buffer[begin..]);
     buffer.truncate(begin + *read.as_ref().unwrap_or(&0));
     read.map(|count| count > 0).map_err(|error| error.kind())
+}
+
+/// Where the fields of a head are stored. Not on the stack: what a thread has touched of it stays resident as long as its
+/// connection.
+#[must_use]
+pub fn fields<'a>() -> Vec<Header<'a>> {
+    vec![httparse::EMPTY_HEADER; FIELDS_MAX]
 }
 
 /// Parses a head, and returns it with its length; its fields are stored in `fields`. `None`: more bytes are

@@ -8,9 +8,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Instant;
 
-use httparse::EMPTY_HEADER;
-
-use super::head::{self, FIELDS_MAX, HeadError, RequestHead};
+use super::head::{self, HeadError, RequestHead};
 use super::response::{Persistence, Response};
 use crate::engine::clients::outbox::Transport as _;
 use crate::net::context::ServerContext;
@@ -20,7 +18,7 @@ use crate::net::tcp::Tcp;
 pub fn serve(context: &Arc<ServerContext>, socket: &Tcp, deadline: Instant) {
     let mut buffer = Vec::new();
     let response = head::read(socket, &mut buffer, deadline).and_then(|_| {
-        let mut fields = [EMPTY_HEADER; FIELDS_MAX];
+        let mut fields = head::fields();
         let (request, _) = head::parse(&buffer, &mut fields)?.expect("the head is there whole");
         Ok(respond(context, &request))
     });

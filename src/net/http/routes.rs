@@ -121,6 +121,7 @@ pub fn place<'a>(context: &ServerContext, request: &RequestHead<'a>, base_path: 
 }
 
 /// Answers a request that does not become a WebSocket.
+#[inline(never)]
 pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response {
     let RequestHead { method, path, .. } = *request.head;
     if path == "*" {

@@ -60,6 +60,7 @@ fn is_echo(context: &ServerContext, path: &str) -> bool {
 ///
 /// # Errors
 /// The response to a request that is refused.
+#[inline(never)]
 pub fn grant(
     context: &ServerContext,
     request: &RequestHead<'_>,
@@ -84,7 +85,7 @@ pub fn grant(
 impl Upgrade {
     /// Serves the WebSocket to its end. `tail` is what the client sent behind its head.
     pub fn serve(self, context: &Arc<ServerContext>, socket: &Arc<Tcp>, tail: Vec<u8>) {
-        let settings = context.settings.load_full();
+        let settings = context.settings.load();
         let link = Link {
             context,
             socket,

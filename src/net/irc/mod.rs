@@ -56,7 +56,7 @@ fn converse(
     registered: Registered,
 ) {
     let Registered { mut client, identity, reservation } = registered;
-    let settings = context.settings.load_full();
+    let settings = context.settings.load();
     let limits = &settings.limits;
     let encoding = Encoding::Irc(client.capabilities.traits());
     let address = remote.address(context);

@@ -5,11 +5,9 @@
 //! address that a name resolves to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
-
-use arc_swap::ArcSwap;
 
 use crate::settings::WebhookTarget;
+use crate::sync::ArcCell;
 
 /// Why an address is not reached.
 pub const REFUSED: &str = "Addresses of this machine and of private networks are not for webhooks: see --webhook-allow";
@@ -17,19 +15,19 @@ pub const REFUSED: &str = "Addresses of this machine and of private networks are
 /// See the module.
 #[derive(Debug)]
 pub struct Reachable {
-    allowed: ArcSwap<Vec<WebhookTarget>>,
+    allowed: ArcCell<Vec<WebhookTarget>>,
 }
 
 impl Reachable {
     /// Public addresses, and those that are `allowed`.
     #[must_use]
     pub fn new(allowed: Vec<WebhookTarget>) -> Self {
-        Self { allowed: ArcSwap::from_pointee(allowed) }
+        Self { allowed: ArcCell::new(allowed) }
     }
 
     /// Allows these in the place of those that were allowed.
     pub fn allow(&self, allowed: Vec<WebhookTarget>) {
-        self.allowed.store(Arc::new(allowed));
+        self.allowed.store(allowed);
     }
 
     /// Whether this address, to which the name `host` resolves, may be reached.

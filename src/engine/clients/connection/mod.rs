@@ -96,7 +96,7 @@ impl Connection {
         let ConnectionOptions { address, encoding, echo, visibility, .. } = options;
         let origin = ConnectionOrigin { address, door: encoding.name(), began };
         let peer = UserConnection::new(who.clone(), number, origin, echo, visibility, endpoint.clone());
-        let limits = engine.limits.load_full();
+        let limits = engine.limits.load();
         let state = SessionState::new(who.clone(), options.capabilities(), options.join_history, limits);
         let resumes = options.capabilities().resumes;
         let token = resumes.then(|| engine.sessions.register(&outbox)).flatten();

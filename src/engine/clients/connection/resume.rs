@@ -17,7 +17,7 @@ impl Connection {
         let taken = self.engine.sessions.take(token, &self.outbox);
         let session = taken.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
         let mut session = self.check_resumed(session).map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
-        let limits = self.engine.limits.load_full();
+        let limits = self.engine.limits.load();
         session.state.resume(self.options.capabilities(), self.options.join_history, Arc::clone(&limits));
         let resuming = session.resume(&self.outbox, (self.options.address, self.options.encoding), seen, &limits);
         let old = std::mem::replace(&mut self.session, session);

@@ -203,7 +203,7 @@ impl Connection {
             store: &*self.engine.store,
             outbox: &self.outbox,
             encoding,
-            limits: self.engine.limits.load_full(),
+            limits: self.engine.limits.load(),
             authors,
         }
     }

@@ -6,8 +6,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use super::Broker;
 use crate::chat::room::Room;
 use crate::chat::{Code, Event, Limits, Refusal, RoomName, Slow, Span, StoreFailed};
@@ -17,18 +15,19 @@ use crate::engine::base::threads::Threads;
 use crate::engine::rooms::hub::{Opener, Opening, RoomKind};
 use crate::engine::rooms::inbox::{BrokerCommand, PendingJoin};
 use crate::store::{self, OpenedRoom, PageQuery, Store};
+use crate::sync::ArcCell;
 
-/// An opener that gives each room a thread of its own. A room keeps the limits that are in force when it is opened.
+/// An opener that gives each room a thread of its own, which may have been that of a room that has ended. A room keeps the limits that are in force when it is opened.
 #[must_use]
 pub fn thread_per_room(
     threads: Arc<Threads>,
     clock: Clock,
-    limits: Arc<ArcSwap<Limits>>,
+    limits: Arc<ArcCell<Limits>>,
     store: Arc<dyn Store>,
 ) -> Opener {
     Box::new(move |opening, inbox| {
-        let (limits, store) = (limits.load_full(), Arc::clone(&store));
-        threads.spawn("room", move || match open(opening, clock, &limits, &*store) {
+        let (limits, store) = (limits.load(), Arc::clone(&store));
+        threads.spawn_or_reuse("room", move || match open(opening, clock, &limits, &*store) {
             Ok(broker) => broker.run(&inbox),
             Err(refusal) => refuse_all(&inbox, &refusal),
         })

@@ -12,7 +12,7 @@ use crate::wire::irc::{Line, clean};
 
 pub fn oper(this: &mut Conversation, line: &Line) -> Option<End> {
     let (name, password) = (&line.params[0], &line.params[1]);
-    let settings = this.context.settings.load_full();
+    let settings = this.context.settings.load();
     let digest: [u8; 32] = Sha256::digest(password.as_bytes()).into();
     let known = || settings.irc_operators.iter().find(|known| known.name.as_str() == name && known.digest == digest);
     let wrong = || Refusal::new(Code::Unauthorized, "Password incorrect");

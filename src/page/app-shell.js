@@ -56,6 +56,7 @@ export class AppShell extends Component {
     const { wanted, active } = this.props.chat;
     this.props.pages.cover(Boolean(this.state.dialog || (this.#panel && !WIDE.matches)));
     if (!wanted || wanted.room !== active || active.joinState !== "in" || (active.entries.length === 0 && !active.complete)) return;
+    if (active.received < active.newest) return; // its newest messages are still arriving
     this.props.chat.wanted = undefined;
     this.ui.showMessage(wanted.seq);
   }

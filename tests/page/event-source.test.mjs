@@ -48,8 +48,8 @@ test("a browser misses nothing and gets nothing twice, however the server ends",
     const numbers = messages.filter((message) => message.room === room).map(({ seq }) => seq);
     assert.deepEqual(numbers, numbers.map((_, i) => i + 1), room);
   }
+  await eventually(() => heard(page, "joined"), (all) => assert.equal(all.length, 8, "each connection says its verdict of each room"));
   const joined = await heard(page, "joined");
-  assert.equal(joined.length, 8, "each connection says its verdict of each room");
   // At first nothing was said in the attic, and its history began with its first message.
   assert.ok(joined.every(({ recovered }) => recovered));
   const farewells = await heard(page, "goodbye");

@@ -38,6 +38,29 @@ test("a link leads to its message, in a room and in a private conversation", asy
   faultless();
 });
 
+test("a link to a message that is still arriving leads there", async () => {
+  const host = await server();
+  const bob = client(host, "Bob");
+  await bob.client.join("short");
+  for (const text of ["a", "b"]) await bob.client.publish("short", text);
+  const ann = await person();
+  const held = [];
+  let holds = true;
+  await ann.page.routeWebSocket(/\/ws/, (socket) => {
+    socket.connectToServer().onMessage((text) => {
+      const { type, seq } = JSON.parse(text);
+      if (holds && (held.length > 0 || (type === "message" && seq === 2))) held.push(() => socket.send(text));
+      else socket.send(text);
+    });
+  });
+  await ann.enter(`${host.http}/chat/short/2`, "Ann");
+  await ann.row("a").waitFor();
+  holds = false;
+  for (const send of held) send();
+  await ann.page.locator(".message-row.target", { hasText: "b" }).waitFor();
+  faultless();
+});
+
 test("a day leads to its first message, and one without messages to the next", async () => {
   const host = await server();
   const bob = client(host, "Bob");

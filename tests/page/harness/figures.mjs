@@ -1,19 +1,12 @@
-// Measurements of the browser tests, written to target/page/figures.json for the README. They are not asserted,
+// Measurements of the browser tests, a line each in target/page/figures.jsonl, for the README. They are not asserted,
 // since they depend on the load of the machine; what determines them is tested.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { output } from "./packages.mjs";
 
-const FILE = `${output}figures.json`;
-
+// Several tests may write at a time.
 export function figure(name, value) {
-  let figures = {};
-  try {
-    figures = JSON.parse(readFileSync(FILE, "utf8"));
-  } catch {
-    // There is no file yet.
-  }
-  writeFileSync(FILE, `${JSON.stringify({ ...figures, [name]: value }, null, 2)}\n`);
+  appendFileSync(`${output}figures.jsonl`, `${JSON.stringify({ [name]: value })}\n`);
 }
 
 // Observes tasks of a page over 50 ms; call the result to stop: {tasks, longest} in ms.

@@ -13,7 +13,7 @@ use super::group::GroupName;
 use super::leave_reason::LeaveReason;
 use super::listed_room::Memberships;
 use super::message::{Body, Message, Mid};
-use super::policy::{AuditEntry, Invitation, ModerationAction, RoomSubject};
+use super::policy::{AuditEntry, Invitation, ModerationAction, Role, RoomSubject};
 use super::presence::Presence;
 use super::receipt::{Receipt, ReceiptMark};
 use super::receipt_counts::Counts;
@@ -65,8 +65,9 @@ pub enum Event {
     History { room: RoomName, epoch: Arc<str>, messages: Vec<Arc<Message>>, complete: bool },
     /// What a search in several rooms has found, newest first; `next` is where to go on.
     Found { messages: Vec<Message>, complete: bool, next: Option<SearchPosition> },
-    /// The members of a room: `count` users, of whom the first thousand are named; and the room's operators.
-    Members { room: RoomName, members: Vec<Presence>, count: usize, operators: Vec<UserName> },
+    /// The members of a room: `count` users, of whom the first thousand are named; and to whom the room's operators have
+    /// given a role, in order.
+    Members { room: RoomName, members: Vec<Presence>, count: usize, appointed: Vec<(UserName, Role)> },
     /// What a room is about: the answer to the question, and told to who joins a room that is about something.
     About { room: RoomName, subject: RoomSubject },
     /// The rooms that the client may know of.

@@ -19,9 +19,9 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    /// The user as a policy knows them; whether they are an operator, the room adds.
+    /// The user as a policy knows them; what an operator has made them, the room adds.
     #[must_use]
     pub fn actor(&self) -> Actor<'_> {
-        Actor { user: &self.user, auth_level: self.auth_level, operator: false }
+        Actor { user: &self.user, auth_level: self.auth_level, appointed: None }
     }
 }

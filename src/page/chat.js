@@ -334,7 +334,8 @@ export class Chat {
     if (!this.identity.token) return;
     this.get(`/api/v1/rooms/${encodeURIComponent(room.name)}`).then(({ role, announcement }) => {
       room.announcement = announcement;
-      room.canModerate = role !== undefined && role !== "member";
+      room.canModerate = ["moderator", "owner", "admin"].includes(role);
+      room.hasVoice = role === "voice";
       this.changed();
     }, () => {}); // likewise
   }

@@ -3,7 +3,7 @@
 import { Component, html } from "./html.js";
 import { formatDateTime, localizeTimes } from "./time-format.js";
 
-export const PRIVILEGE = { visitor: 0, member: 1, moderator: 2, owner: 3, admin: 4 };
+export const PRIVILEGE = { visitor: 0, member: 1, voice: 2, moderator: 3, owner: 4, admin: 5 };
 const DURATIONS = [[600, "10 minutes"], [3_600, "an hour"], [86_400, "a day"], [undefined, "forever"]];
 
 export const untilText = (state, until) => `${state}${until ? ` until ${formatDateTime(until)}` : ""}`;
@@ -35,7 +35,7 @@ export class MemberActions extends Component {
   }
 
   #action(label, type, what, more) {
-    return html`<li key=${type}><button type="button" onClick=${() => this.#send(type, more)}>${label}</button> <small>${what}</small></li>`;
+    return html`<li key=${label}><button type="button" onClick=${() => this.#send(type, more)}>${label}</button> <small>${what}</small></li>`;
   }
 
   render({ chat, room, user, onMessage }, { duration, problem }) {
@@ -48,6 +48,8 @@ export class MemberActions extends Component {
       <li><button type="button" onClick=${onMessage}>Message privately</button></li>
       ${mayModerate && isOwner && (role === "moderator" ? this.#action("Make a member", "role", "no longer moderates this room", { role: "member" })
         : this.#action("Make a moderator", "role", "may mute and remove others, and delete their messages", { role: "moderator" }))}
+      ${mayModerate && (role === "voice" ? this.#action("Take the voice", "role", "no longer writes where only moderators do", { role: "member" })
+        : policy.info.announcement && role !== "moderator" && this.#action("Give a voice", "role", "may write here as moderators may", { role: "voice" }))}
       ${mayModerate && html`<li><label class="row">Mute or ban for <select onChange=${({ target }) => this.setState({ duration: DURATIONS[target.value][0] })}>
         ${DURATIONS.map(([s, label], i) => html`<option key=${label} value=${i} selected=${s === duration}>${label}</option>`)}</select></label></li>`}
       ${mayModerate && [

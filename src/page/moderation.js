@@ -69,7 +69,8 @@ const handlers = {
   },
   role(chat, { user, by, role, at }, room) {
     if (room && user === chat.me) chat.loadMembers(room);
-    room?.addNotice(`${titleOf(by)} made ${titleOf(user)} ${role === "owner" ? "the owner" : `a ${role}`}`, validTime(at));
+    const what = role === "voice" ? `gave ${titleOf(user)} a voice` : `made ${titleOf(user)} ${role === "owner" ? "the owner" : `a ${role}`}`;
+    room?.addNotice(`${titleOf(by)} ${what}`, validTime(at));
   },
   muted(chat, { user, by, until, at }, room) {
     if (room && user === chat.me) room.mute = { until: until ? Date.parse(until) : Infinity };

@@ -42,10 +42,11 @@ export class Room {
     this.wanted = false; // the client joins it, now and after each reconnect
     this.pause = undefined; // {text, until}: slow mode
     this.mute = undefined; // {until}, in ms: the user may read, but not write
-    this.announcement = false; // only moderators write
+    this.announcement = false; // only moderators write, and users with a voice
     this.policy = undefined; // {info, roles, bans, mutes}, once a view has asked for it
     this.about = { pinned: [] }; // {subject?, description?, pinned: [seq]}
     this.canModerate = false; // the user may delete messages of others
+    this.hasVoice = false; // the user may write where only moderators do
     this.encryptedFrom = undefined; // the first seq that is known to be encrypted
     this.held = false; // a text was not sent, since it would not have been encrypted: the user is asked
     this.mayBePlain = false; // and has said that the next one need not be
@@ -55,7 +56,7 @@ export class Room {
 
   // Why the user cannot write here.
   get silence() {
-    return this.mute ? "muted" : this.announcement && !this.canModerate ? "announcement" : undefined;
+    return this.mute ? "muted" : this.announcement && !this.canModerate && !this.hasVoice ? "announcement" : undefined;
   }
 
   // The first seq that was loaded. It may be that of a reaction, which is not an entry.

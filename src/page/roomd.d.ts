@@ -151,7 +151,7 @@ export interface Welcome {
   allowed_rooms?: string[];
 }
 
-export type Role = "member" | "moderator" | "owner";
+export type Role = "member" | "voice" | "moderator" | "owner";
 
 /** A change in a room, and who made it. */
 export interface ModerationEvent<T extends string> {
@@ -322,7 +322,7 @@ export interface Replies {
   leave: { type: "left"; id: number; room: string };
   history: History;
   search: History | Found;
-  members: { type: "members"; id: number; room: string; members: Presence[]; count: number; operators?: string[] };
+  members: { type: "members"; id: number; room: string; members: Presence[]; count: number; operators?: string[]; voices?: string[] };
   rooms: { type: "rooms"; id: number; rooms: Array<{ room: string; members: number; private?: true }> };
   bookmarks: { type: "bookmarks"; id: number; bookmarks: Bookmark[] };
   bookmark: Done;

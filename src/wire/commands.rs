@@ -272,7 +272,7 @@ const ROWS: &[Row] = &[
             moderation::with_note(line, |user| ModerationRequest::Remove { user })
         }),
     row(Cost::Other).json(&["role"], |fields| fields.moderate(fields.role()?)).text(
-        "/role USER member|moderator|owner",
+        "/role USER member|voice|moderator|owner",
         "give a user a role in the room",
         moderation::role,
     ),

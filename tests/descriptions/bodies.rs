@@ -19,7 +19,8 @@ fn event(event: &Event) -> Vec<u8> {
 
 /// Bodies of each schema of a response.
 fn bodies() -> Vec<(&'static str, Vec<u8>)> {
-    let people = [("Alice", Role::Owner), ("Bob", Role::Member)].map(|(name, role)| (user(name), role));
+    let people =
+        [("Alice", Role::Owner), ("Bob", Role::Member), ("Cy", Role::Voice)].map(|(name, role)| (user(name), role));
     let sanctions = || [(user("Mallory"), Some(AT))];
     let settings = RoomSettings {
         slow_mode_s: Some(30),
@@ -70,7 +71,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         ("Admitted", json::admitted_body(&room(), &user("Bob"), Some("eyJ"))),
         ("QrCode", br#"{"size":33,"path":"M4 4h7v1h-7z"}"#.to_vec()),
         ("Room", json::room_body(&room(), 2, &policy, Privilege::Owner)),
-        ("Members", json::members_body(&room(), (&presences, 3, &[user("Ann")]), &policy, Privilege::Owner)),
+        ("Members", json::members_body(&room(), (&presences, 3, &samples::appointed()), &policy, Privilege::Owner)),
         ("Audit", json::audit_body(&room(), &entries)),
         ("History", json::history_body(&history, Span::NEWEST)),
         ("Found", json::found_body(&messages, next, false)),

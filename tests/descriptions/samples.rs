@@ -97,6 +97,11 @@ fn description() -> Description {
     Description::parse(Some("The summer fête"), Some("What we need, and who brings it")).unwrap()
 }
 
+/// An operator, and a user with a voice.
+pub fn appointed() -> Vec<(UserName, Role)> {
+    vec![(user("Ann"), Role::Moderator), (user("Bob"), Role::Voice)]
+}
+
 /// The changes of which members are told; the others are for the audit log alone.
 pub fn told_changes() -> Vec<ModerationChange> {
     let user = || user("Bob");
@@ -108,7 +113,8 @@ pub fn told_changes() -> Vec<ModerationChange> {
         ModerationChange::Unbanned { user: user() },
         ModerationChange::Muted { user: user(), until: Some(AT) },
         ModerationChange::Unmuted { user: user() },
-        ModerationChange::Role { user: user(), role: Role::Moderator },
+        ModerationChange::Role { user: user(), role: Role::Moderator, was: None },
+        ModerationChange::Role { user: user(), role: Role::Voice, was: Some(Role::Member) },
         ModerationChange::Settings(RoomSettings {
             slow_mode_s: Some(30),
             announcement: Some(true),
@@ -187,7 +193,7 @@ pub fn events() -> Vec<Event> {
             complete: true,
         },
         Event::Found { messages: messages(), complete: false, next: Some(SearchPosition { at: AT, key: 42 }) },
-        Event::Members { room: room.clone(), members: presences(), count: 3, operators: vec![user("Ann")] },
+        Event::Members { room: room.clone(), members: presences(), count: 3, appointed: appointed() },
         Event::About { room: room.clone(), subject: subject() },
         Event::Rooms { rooms: vec![RoomSummary { room: room.clone(), members: 2, private: true }] },
         Event::Bookmarks { bookmarks: bookmarks() },

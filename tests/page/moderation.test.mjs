@@ -175,6 +175,16 @@ test("a member in the panel leads to what one may do with them, and a muted memb
   await bob.row("Ann changed the settings: at most 5 people").waitFor();
   await page.getByLabel("Everyone can set the topic").click();
   await bob.row("Ann changed the settings: everyone can set the topic").waitFor();
+  // Who is given a voice may write all the same.
+  await page.getByLabel("Menu for Bob").click();
+  await page.getByRole("button", { name: "Give a voice" }).click();
+  await bob.row("Ann gave Bob a voice").waitFor();
+  await bob.page.locator(".banner", { hasText: "Only moderators can write here." }).waitFor({ state: "detached" });
+  await bob.say("thanks for the voice");
+  await ann.row("thanks for the voice").waitFor();
+  await look(page, "voice");
+  await page.getByRole("button", { name: "Take the voice" }).click();
+  await page.getByLabel("Menu for Bob").press("Escape");
   // What an event does not name stays as it was.
   await bob.page.locator(".banner", { hasText: "Only moderators can write here." }).waitFor();
   await look(page, "room-limits");

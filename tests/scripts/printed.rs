@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use roomd::chat::policy::{AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, RoomSettings};
+use roomd::chat::policy::{
+    AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, Role, RoomSettings,
+};
 use roomd::chat::receipt_counts::Counts;
 use roomd::chat::room::{Latest, ReplayRange};
 use roomd::chat::{
@@ -31,11 +33,12 @@ pub fn event(event: &Event) -> String {
             let list = if list.is_empty() { "nothing".to_owned() } else { list.join(" | ") };
             format!("history of {epoch}: {list}{}", if *complete { ", complete" } else { "" })
         }
-        Event::Members { members, count, operators, .. } => {
+        Event::Members { members, count, appointed, .. } => {
             let list: Vec<_> = members.iter().map(presence).collect();
             let list = if list.is_empty() { "nobody".to_owned() } else { list.join(", ") };
-            let operators: Vec<_> = operators.iter().map(|user| format!(", operator {user}")).collect();
-            format!("members: {list}{}{}", more(*count, members.len()), operators.concat())
+            let role = |role: &Role| if *role == Role::Moderator { "operator" } else { role.as_str() };
+            let appointed: Vec<_> = appointed.iter().map(|(user, given)| format!(", {} {user}", role(given))).collect();
+            format!("members: {list}{}{}", more(*count, members.len()), appointed.concat())
         }
         Event::Created { room, pinned } => format!("created {room}{}", if *pinned { ", pinned" } else { "" }),
         Event::Audit { entries, .. } => {
@@ -98,7 +101,7 @@ pub fn moderated(by: &UserName, action: &ModerationAction) -> String {
             let kind = if *private { "private" } else { "public" };
             format!("{kind}{}", members.iter().map(|user| format!(" {user}")).collect::<String>())
         }
-        ModerationChange::Role { user, role } => format!("{user} {}", role.as_str()),
+        ModerationChange::Role { user, role, .. } => format!("{user} {}", role.as_str()),
         ModerationChange::Settings(settings) => settings_of(*settings),
         ModerationChange::Deleted { user, seq } => format!("{seq} of {user}"),
         ModerationChange::Described(description) => format!("{description:?}"),
@@ -150,7 +153,7 @@ pub fn moderation(request: &ModerationRequest, note: Option<&str>) -> String {
         ModerationRequest::Mute { user, lasts } => format!("mutes {user}{}", lasting(lasts)),
         ModerationRequest::Unmute { user } => format!("unmutes {user}"),
         ModerationRequest::Role { user, role } => format!("makes {user} {}", role.as_str()),
-        ModerationRequest::Operator { user, on } => format!("makes {user} {}operator", if *on { "" } else { "no " }),
+        ModerationRequest::Appoint { user, role } => format!("appoints {user} {}", role.as_str()),
         ModerationRequest::Settings(settings) => format!("sets {}", settings_of(*settings)),
         ModerationRequest::Describe(description) => format!("describes {description:?}"),
         ModerationRequest::Pin { seq } => format!("pins {seq}"),

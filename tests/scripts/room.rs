@@ -13,3 +13,4 @@ mod receipts;
 mod remote;
 mod resuming;
 mod typing;
+mod voices;

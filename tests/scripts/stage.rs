@@ -399,7 +399,7 @@ fn moderation(words: &mut Words) -> Option<ModerationRequest> {
         ["unbans", name] => ModerationRequest::Unban { user: user(name) },
         ["mutes", name] => ModerationRequest::Mute { user: user(name), lasts },
         ["unmutes", name] => ModerationRequest::Unmute { user: user(name) },
-        ["makes", name, "operator"] => ModerationRequest::Operator { user: user(name), on: true },
+        ["appoints", name, role] => ModerationRequest::Appoint { user: user(name), role: Role::parse(role).unwrap() },
         ["makes", name, role] => ModerationRequest::Role { user: user(name), role: Role::parse(role).unwrap() },
         ["slows", "to", seconds] => settings(Some(seconds.parse().unwrap()), None),
         ["announces"] => settings(None, Some(true)),

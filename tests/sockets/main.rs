@@ -85,5 +85,7 @@ mod tls;
 mod tokens;
 mod upgrade;
 mod users;
+#[cfg(feature = "jwt")]
+mod voices;
 #[cfg(all(feature = "jwt", feature = "sqlite"))]
 mod webhooks;

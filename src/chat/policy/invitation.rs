@@ -216,7 +216,7 @@ mod tests {
         now: u64,
     ) -> Result<bool, Code> {
         let (room, user) = (RoomName::parse("den").unwrap(), user(name));
-        let decided = policy.decide(&room, Actor { user: &user, auth_level, operator: false }, request, Time(now));
+        let decided = policy.decide(&room, Actor { user: &user, auth_level, appointed: None }, request, Time(now));
         let change = decided.map_err(|refusal| refusal.code)?;
         change.iter().for_each(|change| policy.apply(change, &user, Time(now)));
         Ok(change.is_some())

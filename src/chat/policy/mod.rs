@@ -40,6 +40,8 @@ pub const SANCTION_MAX_S: u64 = 10 * 366 * 24 * 60 * 60;
 pub enum Role {
     /// On the member list: may join a private room.
     Member,
+    /// Speaks also where only moderators do.
+    Voice,
     /// Decides who else may, and who may speak.
     Moderator,
     /// Decides who moderates, and may end the room. There is one, or none.
@@ -48,13 +50,14 @@ pub enum Role {
 
 impl Role {
     /// All of them, from the least on.
-    pub const ALL: [Self; 3] = [Self::Member, Self::Moderator, Self::Owner];
+    pub const ALL: [Self; 4] = [Self::Member, Self::Voice, Self::Moderator, Self::Owner];
 
     /// Its name in the protocol.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Member => "member",
+            Self::Voice => "voice",
             Self::Moderator => "moderator",
             Self::Owner => "owner",
         }
@@ -76,6 +79,8 @@ pub enum Privilege {
     NonMember,
     /// See [`Role::Member`].
     Member,
+    /// See [`Role::Voice`].
+    Voice,
     /// See [`Role::Moderator`].
     Moderator,
     /// See [`Role::Owner`].
@@ -91,13 +96,13 @@ pub struct Actor<'a> {
     pub user: &'a UserName,
     /// How the user is authenticated.
     pub auth_level: AuthLevel,
-    /// Whether the connection is an operator of the room, which the room alone knows.
-    pub operator: bool,
+    /// The role that an operator of the room has given the connection, which the room alone knows.
+    pub appointed: Option<Role>,
 }
 
 impl<'a> From<&'a Identity> for Actor<'a> {
     fn from(identity: &'a Identity) -> Self {
-        Self { user: &identity.user, auth_level: identity.auth_level, operator: false }
+        Self { user: &identity.user, auth_level: identity.auth_level, appointed: None }
     }
 }
 
@@ -281,16 +286,16 @@ impl Policy {
     /// The privilege of a user in this room.
     #[must_use]
     pub fn privilege(&self, actor: Actor<'_>) -> Privilege {
-        let role = match actor.auth_level {
+        let listed = match actor.auth_level {
             AuthLevel::Admin => return Privilege::Admin,
-            AuthLevel::Registered => self.people.get(actor.user),
+            AuthLevel::Registered => self.people.get(actor.user).copied(),
             // A guest under a name on the list is another user.
             AuthLevel::Guest => None,
         };
-        match role {
+        match listed.max(actor.appointed) {
             Some(Role::Owner) => Privilege::Owner,
             Some(Role::Moderator) => Privilege::Moderator,
-            _ if actor.operator => Privilege::Moderator,
+            Some(Role::Voice) => Privilege::Voice,
             Some(Role::Member) => Privilege::Member,
             None if self.private => Privilege::Outsider,
             None => Privilege::NonMember,
@@ -365,8 +370,8 @@ impl Policy {
         {
             return Err(sanctioned(Code::Muted, "You are muted in this room", until, now));
         }
-        if self.announcement && privilege < Privilege::Moderator {
-            return Err(Refusal::new(Code::Forbidden, "Only moderators speak in this room"));
+        if self.announcement && privilege < Privilege::Voice {
+            return Err(Refusal::new(Code::Forbidden, "Only moderators and users with a voice speak in this room"));
         }
         Ok(())
     }
@@ -407,7 +412,7 @@ impl Policy {
             ModerationChange::Unbanned { user } => _ = self.bans.remove(user),
             ModerationChange::Muted { user, until } => sanction(&mut self.mutes, user, *until, at),
             ModerationChange::Unmuted { user } => _ = self.mutes.remove(user),
-            ModerationChange::Role { user, role } => {
+            ModerationChange::Role { user, role, .. } => {
                 if *role == Role::Owner
                     && let Some(old) = self.owner.replace(user.clone())
                 {

@@ -39,8 +39,8 @@ pub enum ModerationRequest {
     Unmute { user: UserName },
     /// Give a user a role.
     Role { user: UserName, role: Role },
-    /// Make a user in the room an operator of it, or end that: a guest, who can have no role.
-    Operator { user: UserName, on: bool },
+    /// Give a user in the room, who is on no list since they are a guest, a role until they leave.
+    Appoint { user: UserName, role: Role },
     /// Change the settings that are given.
     Settings(RoomSettings),
     /// Change the subject, or the description.
@@ -66,7 +66,7 @@ pub enum ModerationRequest {
 pub struct RoomSettings {
     /// Seconds between two messages of one user; 0: none.
     pub slow_mode_s: Option<u32>,
-    /// Whether only moderators speak.
+    /// Whether only moderators speak, and users with a voice.
     pub announcement: Option<bool>,
     /// Users who may be in the room, at most; 0: as many as in any. It does not bind moderators.
     pub members_max: Option<u32>,
@@ -93,8 +93,8 @@ pub enum ModerationChange {
     Muted { user: UserName, until: Option<Time> },
     /// See [`ModerationRequest::Unmute`].
     Unmuted { user: UserName },
-    /// See [`ModerationRequest::Role`].
-    Role { user: UserName, role: Role },
+    /// See [`ModerationRequest::Role`]. The role before is in no store: who shows the change as it happens knows it.
+    Role { user: UserName, role: Role, was: Option<Role> },
     /// See [`ModerationRequest::Settings`].
     Settings(RoomSettings),
     /// See [`ModerationRequest::Describe`].

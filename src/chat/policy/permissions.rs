@@ -16,7 +16,7 @@ use crate::chat::{RoomName, UserName};
 
 impl ModerationRequest {
     /// The least privilege that it needs.
-    fn privilege_min(&self) -> Privilege {
+    fn privilege_min(&self, policy: &Policy) -> Privilege {
         match self {
             Self::Invite { .. } | Self::Remove { .. } | Self::Kick { .. } => Privilege::Moderator,
             Self::Ban { .. } | Self::Unban { .. } => Privilege::Moderator,
@@ -26,7 +26,12 @@ impl ModerationRequest {
             Self::CreateInvitation { .. } | Self::RevokeInvitation { .. } => Privilege::Moderator,
             // Whoever shows the code of an invitation, and whoever was invited.
             Self::Admit { .. } | Self::Accept => Privilege::Outsider,
-            Self::Role { .. } | Self::Operator { .. } | Self::End => Privilege::Owner,
+            // Who speaks is for moderators to decide, and who moderates is not.
+            Self::Role { user, role } | Self::Appoint { user, role } => {
+                let highest = policy.people.get(user).max(Some(role));
+                if highest <= Some(&Role::Voice) { Privilege::Moderator } else { Privilege::Owner }
+            }
+            Self::End => Privilege::Owner,
         }
     }
 
@@ -61,8 +66,9 @@ impl Policy {
         }
         let is_resignation = matches!(request, ModerationRequest::Remove { user } if user == actor.user);
         let is_open = self.may_describe(actor, request, now);
-        if privilege < request.privilege_min() && !is_resignation && !is_open {
-            return Err(forbidden(match (self.owner(), request.privilege_min()) {
+        let privilege_min = request.privilege_min(self);
+        if privilege < privilege_min && !is_resignation && !is_open {
+            return Err(forbidden(match (self.owner(), privilege_min) {
                 (None, Privilege::Moderator) => {
                     "This room belongs to nobody: only its operators may do that, or an admin"
                 }
@@ -102,7 +108,7 @@ impl Policy {
             }
             ModerationRequest::Role { user, role } => self.assign_role(user, *role, now),
             // The room has carried out what operators may do of it.
-            ModerationRequest::Operator { user, .. } => Err(not_found(format!("There is no registered user {user}"))),
+            ModerationRequest::Appoint { user, .. } => Err(not_found(format!("There is no registered user {user}"))),
             ModerationRequest::Settings(settings) => Ok(self.change_settings(*settings)),
             ModerationRequest::Describe(change) => {
                 Ok(self.subject.description.news(change).map(ModerationChange::Described))
@@ -177,15 +183,16 @@ impl Policy {
     }
 
     fn assign_role(&self, user: &UserName, role: Role, now: Time) -> Result<Option<ModerationChange>, Refusal> {
-        if self.people.get(user) == Some(&role) {
+        let was = self.people.get(user).copied();
+        if was == Some(role) {
             return Ok(None);
         }
         self.check_not_owner(user)?;
         self.check_not_banned(user, now)?;
-        if !self.people.contains_key(user) {
+        if was.is_none() {
             self.check_list_space()?;
         }
-        Ok(Some(ModerationChange::Role { user: user.clone(), role }))
+        Ok(Some(ModerationChange::Role { user: user.clone(), role, was }))
     }
 
     fn change_settings(&self, settings: RoomSettings) -> Option<ModerationChange> {
@@ -212,7 +219,7 @@ impl Policy {
         let (theirs, what) = match self.people.get(user) {
             Some(Role::Owner) => (Privilege::Owner, "the owner"),
             Some(Role::Moderator) => (Privilege::Moderator, "a moderator"),
-            Some(Role::Member) | None => return Ok(()),
+            Some(Role::Member | Role::Voice) | None => return Ok(()),
         };
         if theirs < privilege { Ok(()) } else { Err(forbidden(format!("{user} is {what} of this room"))) }
     }
@@ -273,7 +280,7 @@ mod tests {
 
     fn decide(policy: &Policy, request: ModerationRequest) -> Result<Option<ModerationChange>, Code> {
         let (room, owner) = (RoomName::parse("den").unwrap(), UserName::stored("owner"));
-        let actor = Actor { user: &owner, auth_level: AuthLevel::Registered, operator: false };
+        let actor = Actor { user: &owner, auth_level: AuthLevel::Registered, appointed: None };
         policy.decide(&room, actor, &request, Time(10)).map_err(|refusal| refusal.code)
     }
 
@@ -304,7 +311,7 @@ mod tests {
         let gus = UserName::stored("gUS");
         assert!(policy.is_banned(&gus, Time(10)));
         assert!(
-            policy.may_enter(Actor { user: &gus, auth_level: AuthLevel::Guest, operator: false }, Time(10)).is_err()
+            policy.may_enter(Actor { user: &gus, auth_level: AuthLevel::Guest, appointed: None }, Time(10)).is_err()
         );
         let unbanned = ModerationChange::Unbanned { user: UserName::stored("Gus") };
         assert_eq!(decide(&policy, ModerationRequest::Unban { user: gus }), Ok(Some(unbanned)));

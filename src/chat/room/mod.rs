@@ -262,7 +262,7 @@ impl Room {
             effects.push(Effect::AlreadyJoined(id, member));
             return;
         }
-        let actor = Actor { user: &user, auth_level, operator: false };
+        let actor = Actor { user: &user, auth_level, appointed: None };
         if let Err(refusal) = self.admits(actor, now.at).and_then(|()| self.admits_to_group(actor, &options)) {
             effects.push(Effect::Refused(id, refusal));
             return;
@@ -434,14 +434,14 @@ impl Room {
             RoomRequest::About => effects.push(Effect::One(speaker.member, id, self.about())),
             RoomRequest::Members => {
                 let (members, count) = (self.members.presences(), self.members.users());
-                let members = Event::Members { room: self.name.clone(), members, count, operators: self.operators() };
+                let members = Event::Members { room: self.name.clone(), members, count, appointed: self.appointed() };
                 effects.push(Effect::One(speaker.member, id, members));
             }
             RoomRequest::Member(user) => {
                 let members = Vec::from_iter(self.members.presence(&user));
-                let (count, operators) =
-                    (members.len(), Vec::from_iter(self.operators().into_iter().find(|one| *one == user)));
-                let members = Event::Members { room: self.name.clone(), count, members, operators };
+                let (count, appointed) =
+                    (members.len(), Vec::from_iter(self.appointed().into_iter().find(|(one, _)| *one == user)));
+                let members = Event::Members { room: self.name.clone(), count, members, appointed };
                 effects.push(Effect::One(speaker.member, id, members));
             }
         }

@@ -19,7 +19,7 @@ use crate::chat::leave_reason::LeaveReason;
 use crate::chat::members::MemberId;
 use crate::chat::note::Note;
 use crate::chat::policy::{
-    Actor, AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege, RoomOptions,
+    Actor, AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege, Role, RoomOptions,
 };
 use crate::chat::publication::Publication;
 use crate::chat::refusal::{Code, Refusal};
@@ -153,11 +153,12 @@ impl Room {
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
-        let operator = self.is_operator(connection) && speaker.auth_level < AuthLevel::Admin;
-        if let Some(appointed) = appointment(&request).filter(|_| operator) {
-            return self.appoint(speaker, appointed, (note, now.at), effects);
+        let appointed = connection.and_then(|connection| self.appointed_role(connection));
+        let operator = appointed == Some(Role::Moderator) && speaker.auth_level < AuthLevel::Admin;
+        if let Some(appointment) = appointment(&request).filter(|_| operator) {
+            return self.appoint(speaker, appointment, (note, now.at), effects);
         }
-        match self.decide(Actor { operator, ..speaker.actor() }, &request, now.at) {
+        match self.decide(Actor { appointed, ..speaker.actor() }, &request, now.at) {
             Err(refusal) => effects.push(Effect::One(speaker.member, None, Event::Refused(refusal))),
             Ok(None) => effects.push(Effect::One(speaker.member, None, Event::Done)),
             // So does what everybody may do because an operator has said so.
@@ -232,14 +233,17 @@ impl Room {
     pub(super) fn moderated_elsewhere(
         &mut self,
         by: UserName,
-        action: ModerationAction,
+        mut action: ModerationAction,
         at: Time,
         effects: &mut Vec<Effect>,
     ) {
+        if let ModerationChange::Role { user, was, .. } = &mut action.change {
+            *was = self.policy().people().get(user).copied();
+        }
         self.apply(&action.change, &by, (at, true), effects);
         if let ModerationChange::Created { .. } = action.change {
             let strangers = self.members.members().filter(|(_, member)| {
-                !self.policy().is_seen_by(Actor { user: &member.user, auth_level: member.auth_level, operator: false })
+                !self.policy().is_seen_by(Actor { user: &member.user, auth_level: member.auth_level, appointed: None })
             });
             let strangers: BTreeSet<_> = strangers.map(|(_, member)| member.user.clone()).collect();
             return strangers.iter().for_each(|user| self.evict(user, at, effects));

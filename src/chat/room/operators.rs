@@ -1,11 +1,12 @@
-//! The operators of a room that nobody owns: the connection that opened it, and those that an operator added.
+//! The operators of a room that nobody owns: the connection that opened it, and those that an operator added; and the
+//! connections to which operators have given a voice.
 //!
-//! A part of [`Room`], stepped with it. An operator is a connection and not a user, since anybody may use a guest's name;
-//! it is one until it leaves. What operators decide is in force at once and in no store: it ends with the room's last
+//! A part of [`Room`], stepped with it. A connection has the role and not a user, since anybody may use a guest's name;
+//! it has it until it leaves. What operators decide is in force at once and in no store: it ends with the room's last
 //! member, so that nobody is bound by somebody who is gone. A room in which anything was ever said is not opened anew,
 //! and has none: its messages are those of others.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Effect, Room};
@@ -22,8 +23,8 @@ use roomd_protocol::{FIRST_ROOM, UserName};
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Operators {
-    /// The numbers of their connections; mostly one, or none.
-    connections: Vec<u64>,
+    /// The roles of connections, by their numbers: moderator, for an operator, or voice. Mostly one, or none.
+    roles: BTreeMap<u64, Role>,
     /// While the policy is transient: what it is without their decisions.
     pub lasting: Option<Arc<Policy>>,
 }
@@ -35,7 +36,7 @@ impl Room {
         let opens = self.members.users() == 0 && self.moderation.policy.is_none() && self.ring.newest() == 0;
         let may_be_opened = self.private.is_none() && self.name.as_str() != FIRST_ROOM;
         if opens && may_be_opened && member.visibility.is_announced() {
-            self.operators.connections.push(member.connection);
+            self.operators.roles.insert(member.connection, Role::Moderator);
         }
     }
 
@@ -43,12 +44,12 @@ impl Room {
     pub(super) fn dismiss(&mut self, member: &RoomMember, reason: &LeaveReason, effects: &mut Vec<Effect>) {
         // Under another name it comes back.
         if *reason != LeaveReason::Renamed {
-            self.operators.connections.retain(|connection| *connection != member.connection);
+            self.operators.roles.remove(&member.connection);
         }
         if self.members.users() > 0 {
             return;
         }
-        self.operators.connections.clear();
+        self.operators.roles.clear();
         if self.moderation.policy.as_ref().is_some_and(|policy| policy.is_transient()) {
             self.moderation.policy = self.operators.lasting.take();
             // Before the member's seat goes: who opens the next room of this name finds the policy that lasts.
@@ -56,33 +57,38 @@ impl Room {
         }
     }
 
-    /// Whether a connection is an operator: never where there is an owner.
-    pub(super) fn is_operator(&self, connection: Option<u64>) -> bool {
-        let is_one = connection.is_some_and(|connection| self.operators.connections.contains(&connection));
-        is_one && self.policy().owner().is_none()
+    /// The role of a connection: none where there is an owner.
+    pub(super) fn appointed_role(&self, connection: u64) -> Option<Role> {
+        self.operators.roles.get(&connection).copied().filter(|_| self.policy().owner().is_none())
     }
 
-    /// The speaker as the room's policy knows them. A non-member is no operator, whatever their name.
+    /// The speaker as the room's policy knows them. A non-member has no role, whatever their name.
     pub(super) fn actor<'a>(&self, speaker: &'a Speaker) -> Actor<'a> {
         let connection = self.members.member(speaker.member).map(|member| member.connection);
-        Actor { operator: self.is_operator(connection), ..speaker.actor() }
+        let appointed = connection.and_then(|connection| self.appointed_role(connection));
+        Actor { appointed, ..speaker.actor() }
     }
 
-    /// The users behind the operators, in order.
-    pub(super) fn operators(&self) -> Vec<UserName> {
-        if self.operators.connections.is_empty() {
+    /// The users behind the connections that have a role, in order, each with the highest of theirs.
+    pub(super) fn appointed(&self) -> Vec<(UserName, Role)> {
+        if self.operators.roles.is_empty() {
             return Vec::new();
         }
-        let members = self.members.members().map(|(_, member)| member);
-        let found = members.filter(|member| self.is_operator(Some(member.connection)));
-        Vec::from_iter(found.map(|member| member.user.clone()).collect::<BTreeSet<_>>())
+        let mut found = BTreeMap::new();
+        for (_, member) in self.members.members() {
+            if let Some(role) = self.appointed_role(member.connection) {
+                let highest = found.entry(member.user.clone()).or_insert(role);
+                *highest = role.max(*highest);
+            }
+        }
+        Vec::from_iter(found)
     }
 
-    /// An operator makes a user who is in the room another one, or ends that.
+    /// An operator gives a user who is in the room a role: on all their connections.
     pub(super) fn appoint(
         &mut self,
         speaker: Speaker,
-        (user, on): (UserName, bool),
+        (user, role): (UserName, Role),
         (note, at): (Option<Note>, Time),
         effects: &mut Vec<Effect>,
     ) {
@@ -92,31 +98,32 @@ impl Room {
             let refusal = Refusal::new(Code::NotFound, format!("{user} is not in {}", self.name));
             return effects.push(Effect::One(speaker.member, None, Event::Refused(refusal)));
         }
-        let before = self.operators.connections.len();
-        let operators = &mut self.operators.connections;
-        if on {
-            let new: Vec<_> = theirs.into_iter().filter(|connection| !operators.contains(connection)).collect();
-            operators.extend(new);
-        } else {
-            operators.retain(|connection| !theirs.contains(connection));
+        let roles = &mut self.operators.roles;
+        let given = Some(role).filter(|role| *role > Role::Member);
+        let before: Vec<_> = theirs.iter().map(|connection| roles.get(connection).copied()).collect();
+        for connection in theirs {
+            match given {
+                Some(role) => _ = roles.insert(connection, role),
+                None => _ = roles.remove(&connection),
+            }
         }
-        if operators.len() == before {
+        if before.iter().all(|role| *role == given) {
             return effects.push(Effect::One(speaker.member, None, Event::Done));
         }
-        let role = if on { Role::Moderator } else { Role::Member };
-        let action = ModerationAction { change: ModerationChange::Role { user, role }, note };
+        let was = before.into_iter().max().flatten();
+        let action = ModerationAction { change: ModerationChange::Role { user, role, was }, note };
         let event = Event::Moderated { room: self.name.clone(), by: speaker.user, action, evicted: false, at };
         effects.push(Effect::Everyone(event.clone()));
         effects.push(Effect::One(speaker.member, None, event));
     }
 }
 
-/// Whom a request makes an operator where operators moderate, or no longer one.
-pub(super) fn appointment(request: &ModerationRequest) -> Option<(UserName, bool)> {
+/// Whom a request gives which role where operators moderate. A room of theirs gets no owner.
+pub(super) fn appointment(request: &ModerationRequest) -> Option<(UserName, Role)> {
     match request {
-        ModerationRequest::Operator { user, on } => Some((user.clone(), *on)),
-        ModerationRequest::Role { user, role: Role::Moderator } => Some((user.clone(), true)),
-        ModerationRequest::Role { user, role: Role::Member } => Some((user.clone(), false)),
+        ModerationRequest::Appoint { user, role } | ModerationRequest::Role { user, role } => {
+            Some((user.clone(), *role)).filter(|_| *role < Role::Owner)
+        }
         _ => None,
     }
 }

@@ -198,15 +198,15 @@ impl Engine {
         }
     }
 
-    /// The request with the name of a registered user in the owner's spelling, where it needs one. A guest can be made an
-    /// operator.
+    /// The request with the name of a registered user in the owner's spelling, where it needs one. An operator can give a
+    /// guest a role.
     fn with_registered(&self, request: ModerationRequest) -> Result<ModerationRequest, Refusal> {
         Ok(match request {
             ModerationRequest::Invite { user } => ModerationRequest::Invite { user: self.registered_as(&user)? },
             ModerationRequest::Role { user, role } => match self.registered_as(&user) {
                 Ok(user) => ModerationRequest::Role { user, role },
                 Err(refusal) if role == Role::Owner => return Err(refusal),
-                Err(_) => ModerationRequest::Operator { user, on: role == Role::Moderator },
+                Err(_) => ModerationRequest::Appoint { user, role },
             },
             other => other,
         })
@@ -306,7 +306,7 @@ impl Engine {
                 room: info.room.clone(),
                 members: Vec::new(),
                 count: 0,
-                operators: Vec::new(),
+                appointed: Vec::new(),
             });
         }
         match self.hub.ask(&info.room, who.clone(), RoomRequest::Members)? {

@@ -38,11 +38,11 @@ pub fn end(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str) ->
 pub fn members(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
     let (identity, room) = (request.identity(context), request.room(room)?);
     let info = context.engine.room_info(&identity, &room)?;
-    let (members, count, operators) = match context.engine.members(&identity, &info)? {
-        Event::Members { members, count, operators, .. } => (members, count, operators),
+    let (members, count, appointed) = match context.engine.members(&identity, &info)? {
+        Event::Members { members, count, appointed, .. } => (members, count, appointed),
         _ => Default::default(),
     };
-    let body = json::members_body(&info.room, (&members, count, &operators), &info.policy, info.privilege);
+    let body = json::members_body(&info.room, (&members, count, &appointed), &info.policy, info.privilege);
     Ok(Response::json(200, body))
 }
 
@@ -64,7 +64,8 @@ pub fn invite(
 ) -> Result<Response, Refusal> {
     let user = user_of(user)?;
     let member = if request.body.is_empty() { MemberBody::default() } else { request.json()? };
-    let role = member.role.map(|text| Role::parse(&text).ok_or_else(|| bad("role must be member, moderator or owner")));
+    let role =
+        member.role.map(|text| Role::parse(&text).ok_or_else(|| bad("role must be member, voice, moderator or owner")));
     let change = match role.transpose()? {
         Some(role) => ModerationRequest::Role { user, role },
         None => ModerationRequest::Invite { user },

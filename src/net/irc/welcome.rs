@@ -14,7 +14,7 @@ use roomd_protocol::{DISPLAY_NAME_CHARS_MAX, ROOM_CHARS_MAX, USER_CHARS_MAX};
 const VERSION: &str = concat!("roomd-", env!("CARGO_PKG_VERSION"));
 /// The modes of users, and those of channels.
 const USER_MODES: &str = "io";
-const CHANNEL_MODES: &str = "bilmnoqst";
+const CHANNEL_MODES: &str = "bilmnoqstv";
 /// Targets of one command, at most.
 pub const TARGETS_MAX: usize = 4;
 /// Tokens of one ISUPPORT line, at most, so that a line has its 15 parameters.
@@ -32,7 +32,7 @@ pub fn write(context: &ServerContext, client: &mut Client) {
     let server = Arc::clone(&client.server);
     client.numeric("002", "", &*format!("Your host is {server}, running {VERSION}"));
     client.numeric("003", "", "This server keeps what is said, and shows it on every door in one order");
-    client.numeric("004", &format!("{server} {VERSION} {USER_MODES} {CHANNEL_MODES} bloq"), None);
+    client.numeric("004", &format!("{server} {VERSION} {USER_MODES} {CHANNEL_MODES} bloqv"), None);
     isupport(context, client);
     // Who is being welcomed is counted from now on.
     users(context, client, context.engine.directory.count() + 1);
@@ -67,7 +67,7 @@ pub fn isupport(context: &ServerContext, client: &mut Client) {
         format!("NAMELEN={DISPLAY_NAME_CHARS_MAX}"),
         format!("NETWORK={network}"),
         format!("NICKLEN={USER_CHARS_MAX}"),
-        "PREFIX=(qo)~@".to_owned(),
+        "PREFIX=(qov)~@+".to_owned(),
         format!(
             "TARGMAX=JOIN:,KICK:{TARGETS_MAX},NAMES:{TARGETS_MAX},NOTICE:{TARGETS_MAX},PART:,PRIVMSG:{TARGETS_MAX},WHOIS:1"
         ),

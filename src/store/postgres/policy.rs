@@ -64,7 +64,7 @@ pub fn description_of(action: &ModerationAction) -> String {
         ModerationChange::Muted { .. } => set("sanction", MUTE.into()),
         ModerationChange::Unbanned { .. } => set("lift", BAN.into()),
         ModerationChange::Unmuted { .. } => set("lift", MUTE.into()),
-        ModerationChange::Role { user, role } => {
+        ModerationChange::Role { user, role, .. } => {
             if *role == Role::Owner {
                 set("demote", true.into());
             }
@@ -241,6 +241,7 @@ fn role_number(role: Role) -> i16 {
         Role::Member => 0,
         Role::Moderator => 1,
         Role::Owner => 2,
+        Role::Voice => 3,
     }
 }
 

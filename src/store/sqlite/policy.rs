@@ -101,7 +101,7 @@ fn change(
         ModerationChange::Muted { user, until } => sanction(connection, room, MUTE, user, *until, at),
         ModerationChange::Unbanned { user } => lift(connection, room, BAN, user),
         ModerationChange::Unmuted { user } => lift(connection, room, MUTE, user),
-        ModerationChange::Role { user, role } => {
+        ModerationChange::Role { user, role, .. } => {
             if *role == Role::Owner {
                 let sql = "UPDATE people SET role = ?2 WHERE room = ?1 AND role = ?3";
                 execute(sql, &[&room, &role_number(Role::Moderator), &role_number(Role::Owner)])?;
@@ -273,6 +273,7 @@ fn role_number(role: Role) -> i64 {
         Role::Member => 0,
         Role::Moderator => 1,
         Role::Owner => 2,
+        Role::Voice => 3,
     }
 }
 

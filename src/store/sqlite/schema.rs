@@ -12,7 +12,7 @@ pub const APPLICATION_ID: i32 = 0x726f_6f6d;
 pub const VERSION: usize = STEPS.len();
 
 /// Step `n` makes version `n + 1`.
-const STEPS: [&str; 20] = [
+const STEPS: [&str; 21] = [
     HISTORY,
     SEARCH_AND_RETENTION,
     NAMES_AND_KEYS,
@@ -33,6 +33,7 @@ const STEPS: [&str; 20] = [
     WEBHOOKS,
     LIMITS,
     SERVER,
+    VOICE,
 ];
 /// The first version with the table `state`.
 pub const VERSION_WITH_STATE: usize = 7;
@@ -396,6 +397,22 @@ CREATE TABLE server_audit (
 ) STRICT;
 ";
 
+/// A role more: `people.role` is explained in `policy.rs`, and a constraint cannot be changed in place.
+const VOICE: &str = "
+CREATE TABLE listed (
+    room       INTEGER NOT NULL,
+    user       TEXT    NOT NULL,
+    role       INTEGER NOT NULL CHECK (role BETWEEN 0 AND 3),
+    invited_by TEXT,
+    invited_at INTEGER,
+    PRIMARY KEY (room, user)
+) STRICT, WITHOUT ROWID;
+INSERT INTO listed (room, user, role, invited_by, invited_at)
+    SELECT room, user, role, invited_by, invited_at FROM people;
+DROP TABLE people;
+ALTER TABLE listed RENAME TO people;
+";
+
 /// Who wrote a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
@@ -453,5 +470,19 @@ mod tests {
         let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
         let found: (String, i64, i64, Option<i64>) = connection.query_row(sql, [], row).unwrap();
         assert_eq!(found, ("ann".to_owned(), 0, 7, None));
+    }
+
+    #[test]
+    fn who_was_on_a_list_before_there_were_voices_still_is() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let before = STEPS.iter().position(|step| *step == VOICE).unwrap();
+        STEPS[..before].iter().for_each(|step| connection.execute_batch(step).unwrap());
+        let people = "INSERT INTO people (room, user, role, invited_by, invited_at) VALUES (1, 'Bob', 0, 'Ann', 7)";
+        connection.execute_batch(people).unwrap();
+        migrate(&mut connection, before).unwrap();
+        let sql = "UPDATE people SET role = 3 WHERE role = 0 RETURNING room, user, invited_by, invited_at";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+        let found: (i64, String, String, i64) = connection.query_row(sql, [], row).unwrap();
+        assert_eq!(found, (1, "Bob".to_owned(), "Ann".to_owned(), 7));
     }
 }

@@ -253,7 +253,6 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
         let ModerationAction { change, note } = action;
         let channel = channel(room);
         let note = note.as_deref();
-        let mode = |change: &str, user: &UserName| format!("MODE {channel} {change} {}", nick(user));
         let mask = |change: &str, user: &UserName| format!("MODE {channel} {change}{}!*@*", nick(user));
         match change {
             ModerationChange::Kicked { user } => self.kick((&channel, by, user, at), note),
@@ -267,13 +266,19 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
             ModerationChange::Unbanned { user } => self.line(at, by, &mask("-b ", user), None),
             ModerationChange::Muted { user, .. } => self.line(at, by, &mask("+b m:", user), None),
             ModerationChange::Unmuted { user } => self.line(at, by, &mask("-b m:", user), None),
-            ModerationChange::Role { user, role } => {
-                let letter = match role {
-                    Role::Owner => "+q",
-                    Role::Moderator => "+o",
-                    Role::Member => "-o",
+            ModerationChange::Role { user, role, was } => {
+                let modes = match (role, was) {
+                    (Role::Owner, _) => "+q",
+                    (Role::Moderator, _) => "+o",
+                    (Role::Voice, Some(Role::Moderator)) => "-o+v",
+                    (Role::Voice, _) => "+v",
+                    (Role::Member, Some(Role::Voice)) => "-v",
+                    (Role::Member, Some(Role::Moderator)) => "-o",
+                    // On IRC a member is as anybody.
+                    (Role::Member, _) => return,
                 };
-                self.line(at, by, &mode(letter, user), None);
+                let nicks = vec![nick(user); modes.matches(char::is_alphabetic).count()].join(" ");
+                self.line(at, by, &format!("MODE {channel} {modes} {nicks}"), None);
             }
             ModerationChange::Settings(settings) => self.settings(&channel, by, *settings, at),
             ModerationChange::Described(Description { subject, description }) => {

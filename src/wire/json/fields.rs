@@ -307,7 +307,8 @@ impl Fields<'_> {
     pub(in crate::wire) fn role(&self) -> Result<ModerationRequest, Refusal> {
         let user = self.user()?;
         let role = self.role.as_deref().ok_or_else(|| missing("role"))?;
-        let role = Role::parse(role).ok_or_else(|| Refusal::bad_request("role must be member, moderator or owner"))?;
+        let role =
+            Role::parse(role).ok_or_else(|| Refusal::bad_request("role must be member, voice, moderator or owner"))?;
         Ok(ModerationRequest::Role { user, role })
     }
 

@@ -7,7 +7,7 @@
 use super::object::Object;
 use super::print::presence_fields;
 use crate::chat::policy::{
-    AuditEntry, Description, ModerationAction, ModerationChange, Policy, Privilege, RoomSettings, RoomSubject,
+    AuditEntry, Description, ModerationAction, ModerationChange, Policy, Privilege, Role, RoomSettings, RoomSubject,
 };
 use crate::chat::{Presence, RoomName, Time, UserName};
 
@@ -105,13 +105,13 @@ pub fn room_body(room: &RoomName, members: usize, policy: &Policy, privilege: Pr
 #[must_use]
 pub fn members_body(
     room: &RoomName,
-    (members, count, operators): (&[Presence], usize, &[UserName]),
+    (members, count, appointed): (&[Presence], usize, &[(UserName, Role)]),
     policy: &Policy,
     privilege: Privilege,
 ) -> Vec<u8> {
     let mut out = Vec::new();
     let object = Object::bare(&mut out).field("room", room.as_str()).list("members", members, presence_fields);
-    let mut object = operators_field(object.field("count", &count), operators);
+    let mut object = appointed_fields(object.field("count", &count), appointed);
     if privilege >= Privilege::Member {
         let people: Vec<_> = policy.people().iter().collect();
         object = object.list("people", &people, |object, (user, role)| {
@@ -130,16 +130,21 @@ pub fn members_body(
     out
 }
 
-/// The operators of a room, if it has any.
-pub(super) fn operators_field<'a>(object: Object<'a>, operators: &[UserName]) -> Object<'a> {
-    let names = operators.iter().map(UserName::as_str).collect::<Vec<_>>();
-    object.maybe("operators", (!names.is_empty()).then_some(names))
+/// The operators of a room, and to whom they have given a voice, if there are any.
+pub(super) fn appointed_fields<'a>(mut object: Object<'a>, appointed: &[(UserName, Role)]) -> Object<'a> {
+    for (field, role) in [("operators", Role::Moderator), ("voices", Role::Voice)] {
+        let of_role = appointed.iter().filter(|(_, theirs)| *theirs == role);
+        let names: Vec<_> = of_role.map(|(user, _)| user.as_str()).collect();
+        object = object.maybe(field, (!names.is_empty()).then_some(names));
+    }
+    object
 }
 
 fn role_of(privilege: Privilege) -> Option<&'static str> {
     match privilege {
         Privilege::Outsider | Privilege::NonMember => None,
         Privilege::Member => Some("member"),
+        Privilege::Voice => Some("voice"),
         Privilege::Moderator => Some("moderator"),
         Privilege::Owner => Some("owner"),
         Privilege::Admin => Some("admin"),

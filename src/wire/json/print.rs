@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::devices::{code_fields, device_fields};
 use super::memberships::{invitation_fields, memberships_fields};
-use super::moderation::{self, moderated_fields, operators_field, subject_fields};
+use super::moderation::{self, appointed_fields, moderated_fields, subject_fields};
 use super::object::Object;
 use crate::chat::admin::Announcement;
 use crate::chat::receipt_counts::Counts;
@@ -44,9 +44,9 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             history_fields(object("history", out), place, room, epoch, messages).field("complete", complete)
         }
         Event::Found { messages, complete, next } => found_fields(object("found", out), messages, *next, *complete),
-        Event::Members { room, members, count, operators } => {
+        Event::Members { room, members, count, appointed } => {
             let object = object("members", out).field(place, room.as_str());
-            operators_field(object.list("members", members, presence_fields).field("count", count), operators)
+            appointed_fields(object.list("members", members, presence_fields).field("count", count), appointed)
         }
         Event::About { room, subject } => subject_fields(object("about", out).field(place, room.as_str()), subject),
         Event::Rooms { .. }

@@ -67,7 +67,7 @@ pub fn with_time(
     noted(request(line.user(name)?, Some(lasts)), less)
 }
 
-/// `USER member|moderator|owner`
+/// `USER member|voice|moderator|owner`
 pub fn role(line: &Arguments<'_>) -> Result<Command, Refusal> {
     let (name, role) = first(line.rest);
     let role = Role::parse(role).ok_or_else(|| line.misused())?;

@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 use crate::chat::admin::Announcement;
 use crate::chat::device::{Device, ListedDevice};
 use crate::chat::listed_room::{ListedConversation, ListedRoom, Memberships, ReadPosition};
-use crate::chat::policy::{Description, Invitation, ModerationAction, ModerationChange, RoomSettings, RoomSubject};
+use crate::chat::policy::{
+    Description, Invitation, ModerationAction, ModerationChange, Role, RoomSettings, RoomSubject,
+};
 use crate::chat::receipt_counts::Counts;
 use crate::chat::{
     Body, DisplayName, Event, GroupName, LeaveReason, Message, Note, Presence, Refusal, ResumedRoom, RoomName,
@@ -293,7 +295,8 @@ fn moderated_line(room: &RoomName, by: &UserName, action: &ModerationAction) -> 
         ModerationChange::Unbanned { user } => format!("* {by} lifted the ban of {user}"),
         ModerationChange::Muted { user, .. } => format!("* {by} muted {user}"),
         ModerationChange::Unmuted { user } => format!("* {by} let {user} speak again"),
-        ModerationChange::Role { user, role } => format!("* {by} made {user} {} of {room}", role.as_str()),
+        ModerationChange::Role { user, role: Role::Voice, .. } => format!("* {by} gave {user} a voice in {room}"),
+        ModerationChange::Role { user, role, .. } => format!("* {by} made {user} {} of {room}", role.as_str()),
         ModerationChange::Settings(settings) => format!("* {by} set {}", settings_text(*settings)),
         ModerationChange::Described(change) => {
             let text = |what: &str, text: &str| match text {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use roomd::chat::LeaveReason;
 use roomd::chat::members::MemberId;
+use roomd::chat::policy::Role;
 use roomd::chat::receipts::GATHERED_FOR_LARGE;
 use roomd::chat::room::{Effect, JoinRequest};
 use roomd::chat::{
@@ -290,18 +291,15 @@ impl Model {
         self.tell(id, mark, Event::History { room, epoch, messages, complete });
     }
 
-    pub fn who(&mut self, id: MemberId, mark: Option<Id>) {
-        let members: Vec<_> = self.presences.keys().filter_map(|user| self.shown(user)).collect();
+    /// Who is in the room; of one user, whether they are.
+    pub fn who(&mut self, id: MemberId, mark: Option<Id>, of: Option<&UserName>) {
+        let is_asked = |user: &UserName| of.is_none_or(|of| of == user);
+        let asked = self.presences.keys().filter(|user| is_asked(user));
+        let members: Vec<_> = asked.filter_map(|user| self.shown(user)).collect();
         let opener = self.members.iter().find(|member| Some(member.id) == self.opener);
-        let operators = opener.map(|member| member.guest.user.clone()).into_iter().collect();
-        self.tell(id, mark, Event::Members { room: self.room.clone(), count: members.len(), members, operators });
-    }
-
-    pub fn whether(&mut self, id: MemberId, mark: Option<Id>, user: &UserName) {
-        let members: Vec<_> = self.shown(user).into_iter().collect();
-        let opener = self.members.iter().find(|member| Some(member.id) == self.opener);
-        let operators = opener.map(|member| member.guest.user.clone()).filter(|one| one == user).into_iter().collect();
-        self.tell(id, mark, Event::Members { room: self.room.clone(), count: members.len(), members, operators });
+        let opener = opener.map(|opener| (opener.guest.user.clone(), Role::Moderator));
+        let appointed = opener.filter(|(user, _)| is_asked(user)).into_iter().collect();
+        self.tell(id, mark, Event::Members { room: self.room.clone(), count: members.len(), members, appointed });
     }
 
     pub fn session(&mut self, id: MemberId, mark: Option<Id>) {

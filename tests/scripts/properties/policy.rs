@@ -64,7 +64,7 @@ fn victim(change: &ModerationChange) -> Option<&UserName> {
 }
 
 fn registered(user: &UserName) -> Actor<'_> {
-    Actor { user, auth_level: AuthLevel::Registered, operator: false }
+    Actor { user, auth_level: AuthLevel::Registered, appointed: None }
 }
 
 fn check(before: &Policy, who: Actor<'_>, request: &ModerationRequest, now: Time) -> Option<Policy> {
@@ -92,6 +92,10 @@ fn check(before: &Policy, who: Actor<'_>, request: &ModerationRequest, now: Time
     assert!(after.owner().is_some() || before.owner().is_none(), "{change:?} by {privilege:?}");
     let owners = after.people().values().filter(|role| **role == Role::Owner).count();
     assert_eq!(owners, usize::from(after.owner().is_some()));
+    if let ModerationChange::Role { role, was, .. } = &change {
+        let highest = (*was).max(Some(*role));
+        assert!(privilege >= Privilege::Owner || highest <= Some(Role::Voice), "{privilege:?} decides {change:?}");
+    }
     if let Some(victim) = victim(&change) {
         let theirs = before.privilege(registered(victim));
         assert!(privilege > theirs || resigns, "{privilege:?} does {change:?} to {theirs:?}");
@@ -130,7 +134,7 @@ proptest! {
         policy.apply(&ModerationChange::Created { private, owner: owned.then(|| user(0)), members }, &user(0), Time(0));
         for (at, (who, auth_level, request)) in (1..).zip(requests) {
             let user = user(who);
-            if let Some(after) = check(&policy, Actor { user: &user, auth_level, operator: false }, &request, Time(at)) {
+            if let Some(after) = check(&policy, Actor { user: &user, auth_level, appointed: None }, &request, Time(at)) {
                 policy = after;
             }
         }

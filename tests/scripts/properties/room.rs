@@ -248,7 +248,7 @@ impl Pair {
             }
             RoomRequest::Presence { status, note } => model.status(&speaker.user, status, note),
             RoomRequest::History { span, limit } => model.history(speaker.member, id.clone(), span, limit),
-            RoomRequest::Members => model.who(speaker.member, id.clone()),
+            RoomRequest::Members => model.who(speaker.member, id.clone(), None),
             RoomRequest::DisplayName(_)
             | RoomRequest::Create(_)
             | RoomRequest::Moderate { .. }
@@ -258,7 +258,7 @@ impl Pair {
             | RoomRequest::About => {
                 panic!("nobody moderates here")
             }
-            RoomRequest::Member(user) => model.whether(speaker.member, id.clone(), &user),
+            RoomRequest::Member(user) => model.who(speaker.member, id.clone(), Some(&user)),
         }
         self.step(Input::Request { speaker, request, id });
     }

@@ -268,32 +268,6 @@ fn in_slow_mode_each_user_waits_and_moderators_do_not() {
 }
 
 #[test]
-fn in_an_announcement_room_only_moderators_speak() {
-    Stage::new().check(&format!(
-        "{PRIVATE}
-            > @Ann announces registered
-            > stored
-                policy: private, Ann owner, Bob member, announcement
-                to all: Ann: settings announcement true
-                to @Ann: Ann: settings announcement true
-            > @Ann announces registered
-                to @Ann: done
-            > Bob says hi
-                to Bob: forbidden: Only moderators speak in this room
-            > @Ann makes Bob moderator registered
-            > stored
-                policy: private, Ann owner, Bob moderator, announcement
-                to all: Ann: role Bob moderator
-                to @Ann: Ann: role Bob moderator
-            > Bob says hi
-            > stored
-                to Bob: sent 1 at 0s
-                to all: message 1 Bob: hi
-        "
-    ));
-}
-
-#[test]
 fn nobody_moderates_a_user_of_the_same_privilege() {
     Stage::new().check(
         "

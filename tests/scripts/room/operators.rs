@@ -29,13 +29,13 @@ fn who_opens_a_room_moderates_it_until_it_is_empty() {
                 to all: Ann: settings announcement true
                 to Ann: Ann: settings announcement true
             > Bob says hi
-                to Bob: forbidden: Only moderators speak in this room
+                to Bob: forbidden: Only moderators and users with a voice speak in this room
             > Ann says hi
             > stored
                 to Ann: sent 1 at 0s
                 to all: message 1 Ann: hi
             > Bob says ho
-                to Bob: forbidden: Only moderators speak in this room
+                to Bob: forbidden: Only moderators and users with a voice speak in this room
             > Ann ends
                 to Ann: forbidden: This room belongs to nobody: only an admin may do that
             # Anybody may say that they are Ann; another connection is not the one that opened the room.
@@ -46,11 +46,11 @@ fn who_opens_a_room_moderates_it_until_it_is_empty() {
             > Ann/2 converses
                 to Ann/2: forbidden: This room belongs to nobody: only its operators may do that, or an admin
             > Ann/2 says hi
-                to Ann/2: forbidden: Only moderators speak in this room
+                to Ann/2: forbidden: Only moderators and users with a voice speak in this room
             > @Ann converses
                 to @Ann: forbidden: This room belongs to nobody: only its operators may do that, or an admin
             > @Ann says hi
-                to @Ann: forbidden: Only moderators speak in this room
+                to @Ann: forbidden: Only moderators and users with a voice speak in this room
             > Ann/2 leaves
                 to Ann/2: left
                 Ann/2 is out
@@ -81,9 +81,9 @@ fn who_opens_a_room_moderates_it_until_it_is_empty() {
 fn an_operator_makes_others_operators_who_are_there() {
     Stage::new().check(&format!(
         "{OPENED}
-            > Ann makes Cy operator
+            > Ann appoints Cy moderator
                 to Ann: not_found: Cy is not in den
-            > Ann makes Bob operator
+            > Ann appoints Bob moderator
                 to all: Ann: role Bob moderator
                 to Ann: Ann: role Bob moderator
             > Ann makes Bob moderator

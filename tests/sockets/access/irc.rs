@@ -12,7 +12,7 @@ use super::{enters, fate, parsed};
 
 /// A line about the channel `#R`, and the command that does the same; `ID` is the id of its message. With a numeric, an
 /// answer that has it is a yes; otherwise one that has no error.
-const LINES: [(&str, &str, Option<&str>); 24] = [
+const LINES: [(&str, &str, Option<&str>); 25] = [
     ("JOIN #R", r#"{"type":"join","room":"R"}"#, None),
     ("PART #R", r#"{"type":"leave","room":"R"}"#, None),
     ("PRIVMSG #R :hi", r#"{"type":"message","room":"R","message":"hi"}"#, None),
@@ -36,6 +36,7 @@ const LINES: [(&str, &str, Option<&str>); 24] = [
     ("MODE #R +l 5", r#"{"type":"settings","room":"R","slow_mode_s":5}"#, None),
     ("MODE #R -t", r#"{"type":"settings","room":"R","slow_mode_s":5}"#, None),
     ("MODE #R +o Tim", r#"{"type":"role","room":"R","user":"Tim","role":"moderator"}"#, None),
+    ("MODE #R +v Tim", r#"{"type":"role","room":"R","user":"Tim","role":"voice"}"#, None),
     ("MODE #R +q Tim", r#"{"type":"role","room":"R","user":"Tim","role":"moderator"}"#, None),
 ];
 

@@ -5,7 +5,7 @@
 //! moderator, the owner, an admin.
 
 use roomd::chat::command::InvitationRequest;
-use roomd::chat::policy::ModerationRequest;
+use roomd::chat::policy::{ModerationRequest, Role};
 use roomd::chat::{Body, Command, RoomRequest, ServerQuery};
 
 /// The result for each privilege: `ok`, or the code of the refusal.
@@ -20,7 +20,7 @@ pub struct Row {
 }
 
 /// Rows of the table of commands.
-pub const ROWS: usize = 50;
+pub const ROWS: usize = 51;
 
 const OK: &str = "ok";
 const NO: &str = "forbidden";
@@ -118,10 +118,11 @@ fn of_moderation(request: &ModerationRequest) -> (usize, (Fates, Fates)) {
         ModerationRequest::Pin { .. } => (38, MODERATES),
         ModerationRequest::Unpin { .. } => (39, MODERATES),
         ModerationRequest::RevokeInvitation { .. } => (44, MODERATES),
-        ModerationRequest::Role { .. } => (20, OWNS),
+        ModerationRequest::Role { role: Role::Member | Role::Voice, .. } => (50, MODERATES),
+        ModerationRequest::Role { role: Role::Moderator | Role::Owner, .. } => (20, OWNS),
         ModerationRequest::End => (21, OWNS),
         // What no command asks for as such.
-        ModerationRequest::Operator { .. }
+        ModerationRequest::Appoint { .. }
         | ModerationRequest::CreateInvitation { .. }
         | ModerationRequest::Admit { .. }
         | ModerationRequest::Accept => panic!("no command is {request:?}"),
@@ -133,7 +134,7 @@ fn elsewhere(number: usize) -> Row {
 }
 
 /// A command of each row, in JSON; `R` is the room.
-pub const JSON: [&str; 53] = [
+pub const JSON: [&str; 54] = [
     r#"{"type":"join","room":"R"}"#,
     r#"{"type":"leave","room":"R"}"#,
     r#"{"type":"message","room":"R","message":"hi"}"#,
@@ -157,6 +158,7 @@ pub const JSON: [&str; 53] = [
     r#"{"type":"unmute","room":"R","user":"Max"}"#,
     r#"{"type":"settings","room":"R","slow_mode_s":5}"#,
     r#"{"type":"role","room":"R","user":"Tim","role":"moderator"}"#,
+    r#"{"type":"role","room":"R","user":"Tim","role":"voice"}"#,
     r#"{"type":"end","room":"R"}"#,
     r#"{"type":"private","to":"Tim","message":"hi"}"#,
     r#"{"type":"presence","status":"away"}"#,
@@ -190,7 +192,7 @@ pub const JSON: [&str; 53] = [
 ];
 
 /// The same in text, as far as the dialect has them. All but the first three are about the current room.
-pub const TEXT: [&str; 37] = [
+pub const TEXT: [&str; 38] = [
     "/join R",
     "/create R",
     "/end R",
@@ -217,6 +219,7 @@ pub const TEXT: [&str; 37] = [
     "/invitation 1d 5",
     "/invitations",
     "/revoke 1",
+    "/role Tim voice",
     "/role Tim moderator",
     "/nick Nick",
     "/session",

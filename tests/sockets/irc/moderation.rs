@@ -40,7 +40,10 @@ fn who_makes_a_channel_rules_over_it() {
     assert!(created_at > 1_700_000_000 && created_at <= set_at, "{created_at} {set_at}");
     bob.expect(
         "PRIVMSG #ops :hi",
-        &[":Ann!~u@irc.roomd MODE #ops +m", ":irc.roomd 404 bob #ops :Only moderators speak in this room"],
+        &[
+            ":Ann!~u@irc.roomd MODE #ops +m",
+            ":irc.roomd 404 bob #ops :Only moderators and users with a voice speak in this room",
+        ],
     );
     ann.expect("MODE #ops -m", &[":Ann!~u@irc.roomd MODE #ops -m"]);
     ann.expect("KICK #ops bob :out", &[":Ann!~u@irc.roomd KICK #ops bob :out"]);

@@ -53,3 +53,43 @@ fn a_mode_without_what_it_needs_is_refused() {
     }
     assert_eq!(alice.ask("MODE #a")[0], ":irc.roomd 324 alice #a +nt");
 }
+
+#[test]
+fn a_voice_is_shown_before_the_nick_and_ends_with_its_own_mode() {
+    let server = server();
+    let (mut alice, mut bob) = (IrcClient::named(&server, "alice"), IrcClient::named(&server, "bob"));
+    alice.ask("JOIN #a");
+    bob.ask("JOIN #a");
+    alice.ask("MODE #a +m");
+    bob.settle();
+    let refused = bob.ask("MODE #a +v bob");
+    assert!(refused.len() == 1 && refused[0].starts_with(":irc.roomd 482 bob #a :"), "{refused:?}");
+    alice.expect("MODE #a +v bob", &[":alice!~u@irc.roomd MODE #a +v bob"]);
+    alice.expect("MODE #a +v bob", &[]);
+    bob.expect("PRIVMSG #a :hi", &[":alice!~u@irc.roomd MODE #a +v bob"]);
+    assert_eq!(alice.settle(), [":bob!~u@irc.roomd PRIVMSG #a :hi"]);
+    let mut whole = IrcClient::capable(&server, "whole", "multi-prefix");
+    assert!(whole.ask("JOIN #a").contains(&":irc.roomd 353 whole = #a :@+alice +bob whole".to_owned()));
+    let who = whole.ask("WHO #a");
+    assert!(who.iter().any(|line| line.ends_with(" alice H@+ :0 Somebody")), "{who:?}");
+    assert!(who.iter().any(|line| line.ends_with(" bob H+ :0 Somebody")), "{who:?}");
+    assert!(whole.ask("WHOIS bob").contains(&":irc.roomd 319 whole bob :+#a".to_owned()));
+    alice.settle();
+    // An operator has a voice already, and to take one role takes no other.
+    for line in ["MODE #a +v alice", "MODE #a -v alice", "MODE #a -o bob"] {
+        alice.expect(line, &[]);
+    }
+    alice.expect("MODE #a +o bob", &[":alice!~u@irc.roomd MODE #a +o bob"]);
+    alice.expect("MODE #a -v bob", &[]);
+    bob.settle();
+    let names = |client: &mut IrcClient| client.ask("NAMES #a")[0].clone();
+    assert_eq!(names(&mut bob), ":irc.roomd 353 bob = #a :@alice @bob whole");
+    alice.expect("MODE #a -o+v bob bob", &[":alice!~u@irc.roomd MODE #a -o bob", ":alice!~u@irc.roomd MODE #a +v bob"]);
+    alice.expect("MODE #a -v bob", &[":alice!~u@irc.roomd MODE #a -v bob"]);
+    bob.settle();
+    bob.expect("PRIVMSG #a :hi", &[":irc.roomd 404 bob #a :Only moderators and users with a voice speak in this room"]);
+    for (line, why) in [("MODE #a +v", "696"), ("MODE #a +v zz", "401")] {
+        let refused = alice.ask(line);
+        assert!(refused.len() == 1 && refused[0].contains(why), "{line}: {refused:?}");
+    }
+}

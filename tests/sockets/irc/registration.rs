@@ -25,7 +25,7 @@ fn a_client_is_welcomed_with_its_nick_and_what_the_server_supports() {
     }
     assert_eq!(of("372"), [":irc.roomd 372 alice :- Be kind", ":irc.roomd 372 alice :- and brief"]);
     let supported = of("005").iter().map(|line| line.as_str()).collect::<String>();
-    for token in ["CASEMAPPING=ascii", "CHANTYPES=#", "NETWORK=Our\\x20School", "NICKLEN=32", "PREFIX=(qo)~@"] {
+    for token in ["CASEMAPPING=ascii", "CHANTYPES=#", "NETWORK=Our\\x20School", "NICKLEN=32", "PREFIX=(qov)~@+"] {
         assert!(supported.contains(token), "{token}: {supported}");
     }
     assert!(of("005").iter().all(|line| line.split(' ').count() <= 3 + 13 + 5), "15 parameters: {supported}");

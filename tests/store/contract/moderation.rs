@@ -24,15 +24,16 @@ fn a_policy_and_its_audit_are_there_when_a_history_is_opened_again() {
     each(Reopening, |fixture| {
         let changes = [
             created(&["Bob", "Cy"]),
-            ModerationChange::Role { user: user("Bob"), role: Role::Moderator },
+            ModerationChange::Role { user: user("Bob"), role: Role::Moderator, was: None },
             ModerationChange::Banned { user: user("Cy"), until: Some(Time(5_000)) },
+            ModerationChange::Role { user: user("Eve"), role: Role::Voice, was: None },
             ModerationChange::Muted { user: user("Dan"), until: None },
             ModerationChange::Settings(RoomSettings {
                 slow_mode_s: Some(30),
                 members_max: Some(20),
                 ..RoomSettings::default()
             }),
-            ModerationChange::Role { user: user("Bob"), role: Role::Owner },
+            ModerationChange::Role { user: user("Bob"), role: Role::Owner, was: None },
         ];
         let mut policy = Policy::default();
         {
@@ -111,7 +112,7 @@ fn change() -> impl Strategy<Value = ModerationChange> {
         name().prop_map(|name| ModerationChange::Unbanned { user: user(name) }),
         (name(), until()).prop_map(|(name, until)| ModerationChange::Muted { user: user(name), until }),
         name().prop_map(|name| ModerationChange::Unmuted { user: user(name) }),
-        (name(), role).prop_map(|(name, role)| ModerationChange::Role { user: user(name), role }),
+        (name(), role).prop_map(|(name, role)| ModerationChange::Role { user: user(name), role, was: None }),
         (
             prop::option::of(0..9_u32),
             prop::option::of(any::<bool>()),
@@ -136,7 +137,7 @@ fn change() -> impl Strategy<Value = ModerationChange> {
 fn keeps_owner(policy: &Policy, change: &ModerationChange) -> bool {
     let loses = match change {
         ModerationChange::Removed { user } | ModerationChange::Banned { user, .. } => Some(user),
-        ModerationChange::Role { user, role } if *role != Role::Owner => Some(user),
+        ModerationChange::Role { user, role, .. } if *role != Role::Owner => Some(user),
         _ => None,
     };
     loses.is_none() || loses != policy.owner()

@@ -35,11 +35,11 @@ pub const COMMANDS: [CommandSpec; 18] = [
     },
     CommandSpec {
         name: "/role",
-        arguments: "USER member|moderator|owner",
+        arguments: "USER member|voice|moderator|owner",
         help: "give a user a role",
         parse: |rest| match split(rest) {
             ("", _) => None,
-            (user, role @ ("member" | "moderator" | "owner")) => {
+            (user, role @ ("member" | "voice" | "moderator" | "owner")) => {
                 moderate(json!({"type": "role", "user": user, "role": role}))
             }
             _ => None,
@@ -82,7 +82,7 @@ pub const COMMANDS: [CommandSpec; 18] = [
     CommandSpec {
         name: "/announce",
         arguments: "on|off",
-        help: "let only moderators write",
+        help: "let only moderators write, and users with a voice",
         parse: |rest| on_or_off("announcement", rest),
     },
     CommandSpec {
@@ -216,6 +216,7 @@ mod tests {
             ("/unban Bob", json!({"type": "unban", "user": "Bob"})),
             ("/unmute Bob", json!({"type": "unmute", "user": "Bob"})),
             ("/role Bob moderator", json!({"type": "role", "user": "Bob", "role": "moderator"})),
+            ("/role Bob voice", json!({"type": "role", "user": "Bob", "role": "voice"})),
             ("/slow 30", json!({"type": "settings", "slow_mode_s": 30})),
             ("/slow off", json!({"type": "settings", "slow_mode_s": 0})),
             ("/announce on", json!({"type": "settings", "announcement": true})),

@@ -43,6 +43,7 @@ pub fn sentence(event: &Value, protection: Option<Protection>) -> Option<String>
         "unbanned" => format!("{} lifted the ban of {}", by(), user?),
         "muted" => format!("{} muted {}{}", by(), user?, why(event)),
         "unmuted" => format!("{} unmuted {}", by(), user?),
+        "role" if event["role"] == "voice" => format!("{} gave {} a voice", by(), user?),
         "role" => format!("{} made {} {}", by(), user?, text_of("role")?),
         "settings" => format!("{} changed the settings: {}", by(), settings(event)),
         "about" => about(event),
@@ -144,6 +145,7 @@ mod tests {
             ("removed", json!({"reason": "kicked", "note": "\u{1b}spam"}), "Ann kicked Bob (␛spam)"),
             ("muted", json!({}), "Ann muted Bob"),
             ("role", json!({"role": "moderator"}), "Ann made Bob moderator"),
+            ("role", json!({"role": "voice"}), "Ann gave Bob a voice"),
             (
                 "settings",
                 json!({"slow_mode_s": 5, "announcement": false, "members_max": 20, "open_subject": true}),

@@ -190,19 +190,26 @@ pub struct ChannelUsers {
     pub policy: Arc<Policy>,
     /// Who is in it; at most a thousand.
     pub members: Vec<Presence>,
-    operators: Vec<UserName>,
+    appointed: Vec<(UserName, Role)>,
 }
 
 impl ChannelUsers {
-    /// What stands before a nick: the role of its user. An owner may do what a moderator may.
+    /// The role of a user, on the list or as an operator has given it.
+    pub fn role(&self, user: &UserName) -> Option<Role> {
+        let appointed = self.appointed.iter().find(|(one, _)| one == user).map(|(_, role)| *role);
+        self.policy.people().get(user).copied().max(appointed)
+    }
+
+    /// What stands before a nick: the role of its user. Each role may do what those after it may.
     pub fn prefix(&self, this: &Conversation, user: &UserName) -> &'static str {
-        match self.policy.people().get(user) {
-            Some(Role::Owner) if this.client.capabilities.has(CapabilitySet::MULTI_PREFIX) => "~@",
-            Some(Role::Owner) => "~",
-            Some(Role::Moderator) => "@",
-            _ if self.operators.contains(user) => "@",
+        let all = match self.role(user) {
+            Some(Role::Owner) => "~@+",
+            Some(Role::Moderator) => "@+",
+            Some(Role::Voice) => "+",
             Some(Role::Member) | None => "",
-        }
+        };
+        let shown = if this.client.capabilities.has(CapabilitySet::MULTI_PREFIX) { all.len() } else { 1 };
+        all.get(..shown).unwrap_or_default()
     }
 }
 
@@ -221,7 +228,7 @@ pub fn member(this: &Conversation, room: &RoomName, user: &UserName) -> ChannelU
 
 fn channel_users(policy: Arc<Policy>, answer: Option<Event>) -> ChannelUsers {
     match answer {
-        Some(Event::Members { members, operators, .. }) => ChannelUsers { policy, members, operators },
+        Some(Event::Members { members, appointed, .. }) => ChannelUsers { policy, members, appointed },
         _ => ChannelUsers { policy, ..ChannelUsers::default() },
     }
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::channels::{existing, is_member, moderate};
+use super::channels::{existing, member, moderate};
 use super::operators::resign;
 use crate::chat::policy::{MEMBERS_MAX, ModerationRequest, Policy, Role, RoomSettings};
 use crate::chat::{End, RoomName, Time, UserName};
@@ -43,7 +43,7 @@ pub fn mode(this: &mut Conversation, line: &Line) -> Option<End> {
                     change_ban(this, &room, mask, on);
                 }
             },
-            'o' | 'q' => match params.next() {
+            'o' | 'q' | 'v' => match params.next() {
                 None => wrong_parameter(this, &room, letter, "*", "It needs a nick"),
                 Some(_) if count == MODES_MAX => {}
                 Some(nick) => {
@@ -141,22 +141,33 @@ fn change_role(this: &mut Conversation, room: &RoomName, (letter, nick): (char, 
     let role = match (letter, on) {
         ('q', true) => Role::Owner,
         ('q', false) => return wrong_parameter(this, room, 'q', nick, "An owner makes another with +q"),
-        (_, true) => Role::Moderator,
+        ('o', true) => Role::Moderator,
+        (_, true) => Role::Voice,
         (_, false) => Role::Member,
     };
-    match this.user(nick) {
-        Ok(user) if this.is_guest_online(&user) && (role == Role::Owner || policy(this, room).owner().is_some()) => {
-            let why = format!("{user} is a guest, who can have no role: the nick has to be registered");
-            wrong_parameter(this, room, letter, nick, &why);
-        }
-        Ok(user) if this.engine().registered(&user) || is_member(this, room, &user) => {
-            moderate(this, ("MODE", room), ModerationRequest::Role { user, role }, None);
-        }
-        Ok(user) if this.is_online(&user) => {
+    let Ok(user) = this.user(nick) else { return this.client.numeric("401", &clean(nick), "No such nick/channel") };
+    if this.is_guest_online(&user) && (role == Role::Owner || policy(this, room).owner().is_some()) {
+        let why = format!("{user} is a guest, who can have no role: the nick has to be registered");
+        return wrong_parameter(this, room, letter, nick, &why);
+    }
+    let users = member(this, room, &user);
+    if !this.engine().registered(&user) && users.members.is_empty() {
+        if this.is_online(&user) {
             let middle = format!("{} {}", irc::nick(&user), irc::channel(room));
-            this.client.numeric("441", &middle, "They aren't on that channel");
+            return this.client.numeric("441", &middle, "They aren't on that channel");
         }
-        _ => this.client.numeric("401", &clean(nick), "No such nick/channel"),
+        return this.client.numeric("401", &clean(nick), "No such nick/channel");
+    }
+    let present = users.role(&user);
+    // A voice is a part of the roles above it; and to take one role does not take another.
+    let is_so = match (letter, on) {
+        ('v', true) => present > Some(Role::Voice),
+        ('v', false) => present != Some(Role::Voice),
+        ('o', false) => present < Some(Role::Moderator),
+        _ => false,
+    };
+    if !is_so {
+        moderate(this, ("MODE", room), ModerationRequest::Role { user, role }, None);
     }
 }
 

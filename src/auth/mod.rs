@@ -3,6 +3,7 @@
 //! Created once at start and shared by the connections; called on their readers' threads, but for reading a token,
 //! which the engine's login worker does. Registering a name waits for the store. A build without tokens has guests only.
 
+mod account_list;
 pub mod devices;
 pub mod display_names;
 pub mod hooks;

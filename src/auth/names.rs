@@ -25,7 +25,7 @@ const UNUSED_AFTER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// See the module.
 pub struct Names {
     accounts: Arc<dyn AccountStore>,
-    owners: Mutex<HashMap<FoldedName, Owner>>,
+    pub(super) owners: Mutex<HashMap<FoldedName, Owner>>,
     /// The issuer's subject behind each name that has one.
     subjects: Mutex<HashMap<FoldedName, Arc<str>>>,
     /// Registered names, at most.
@@ -33,10 +33,10 @@ pub struct Names {
 }
 
 /// A registered name.
-struct Owner {
-    account: Account,
+pub(super) struct Owner {
+    pub(super) account: Account,
     /// When its owner last used it, to a day.
-    used: Time,
+    pub(super) used: Time,
     /// It is about to be given up: nobody is put on a list under it.
     leaving: bool,
 }

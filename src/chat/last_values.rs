@@ -10,6 +10,7 @@ use super::key::Key;
 use super::message::{Body, Message};
 use super::ring::Ring;
 use super::time::Time;
+use roomd_protocol::UserName;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -42,6 +43,13 @@ impl LastValues {
         let Some(message) = self.messages.values().find(|message| message.seq == seq) else { return };
         let changed = Message { body: body.clone(), edited: Some(at), ..Message::clone(message) };
         self.put(&Arc::new(changed));
+    }
+
+    /// Removes the values that a user has published.
+    pub fn forget(&mut self, user: &UserName) {
+        let theirs = self.messages.values().filter(|message| message.user == *user);
+        let keys: Vec<_> = theirs.filter_map(|message| message.key.clone()).collect();
+        keys.iter().for_each(|key| self.remove(key));
     }
 
     fn remove(&mut self, key: &Key) {

@@ -107,6 +107,13 @@ impl Receipts {
         true
     }
 
+    /// Forgets how far a user has got; what was not announced is not.
+    pub fn forget(&mut self, user: &UserName) {
+        self.marks.retain(|(_, name), _| name != user);
+        self.pending.retain(|(_, name), _| name != user);
+        self.readers.remove(user);
+    }
+
     /// When [`Receipts::gather`] has something, on the monotonic clock.
     #[must_use]
     pub fn due(&self) -> Option<Duration> {

@@ -88,6 +88,14 @@ impl Ring {
         }
     }
 
+    /// Puts another name in the place of a user's at their messages that were deleted.
+    pub fn rename_deleted(&mut self, user: &UserName, alias: &UserName) {
+        let theirs = |message: &&mut Arc<Message>| message.user == *user && message.body.is_deleted();
+        for message in self.messages.iter_mut().filter(theirs) {
+            *message = Arc::new(Message { user: alias.clone(), mid: None, ..Message::clone(message) });
+        }
+    }
+
     /// The messages up to the number `seen` that were changed when `seen`, or a later one, was the newest:
     /// a client at this position may have missed the change.
     pub fn changes(&self, seen: u64) -> impl Iterator<Item = &Arc<Message>> {

@@ -49,6 +49,8 @@ pub enum RoomRequest {
     Member(UserName),
     /// Tell how far the user has read: an [`Event::Receipt`](super::Event::Receipt), of the message 0 for nothing.
     ReadUpTo,
+    /// Forget a user, and put this name in the place of theirs at what is left of their messages.
+    Forget { user: UserName, alias: UserName },
     /// Tell how the session can be resumed.
     Session { resume: Option<Arc<str>> },
 }

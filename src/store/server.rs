@@ -47,11 +47,62 @@ pub trait ServerStore: Send + Sync {
     /// Nothing has changed.
     fn retain(&self, room: &RoomName, change: RetentionChange) -> Result<Option<RetentionOverride>, StoreFailed>;
 
+    /// Looks through a part of the history, of all rooms and private conversations, for what a user wrote; the part has a bound,
+    /// so that no look takes long.
+    ///
+    /// # Errors
+    /// It cannot be read now.
+    fn messages_of(&self, user: &UserName, after: HistoryPosition) -> Result<AuthoredPart, StoreFailed>;
+
+    /// Puts another name in the place of the user's at what is left of their deleted messages in this part of the history;
+    /// one without an end goes on to the last message.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    fn rename_deleted(
+        &self,
+        user: &UserName,
+        alias: &UserName,
+        part: (HistoryPosition, Option<HistoryPosition>),
+    ) -> Result<(), StoreFailed>;
+
+    /// How many receipts of a user are kept.
+    ///
+    /// # Errors
+    /// They cannot be read now.
+    fn marks_of(&self, user: &UserName) -> Result<u64, StoreFailed>;
+
+    /// Removes the receipts of a user, what their messages were called by them (`mid`), their bookmarks and what waits for
+    /// them, and puts another name in the place of theirs in the audits of rooms and as the author of invitations, hooks and
+    /// webhooks; how many receipts there were. The history and the registered name are not touched.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    fn forget(&self, user: &UserName, alias: &UserName) -> Result<u64, StoreFailed>;
+
     /// The entries of the audit before this number, the newest first; at most `count`.
     ///
     /// # Errors
     /// They cannot be read now.
     fn server_audit(&self, before: u64, count: usize) -> Result<Vec<ServerAuditEntry>, StoreFailed>;
+}
+
+/// A place in the history of all rooms, in an order that is the store's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HistoryPosition {
+    /// The number that the store has given the room.
+    pub room: i64,
+    /// The message's number in it.
+    pub seq: u64,
+}
+
+/// What a user wrote, in a part of the history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuthoredPart {
+    /// Their messages that are not deleted, by room and number.
+    pub messages: Vec<(RoomName, u64)>,
+    /// Where the part ends; `None`: the history has no more.
+    pub end: Option<HistoryPosition>,
 }
 
 /// What lasts as long as the process.
@@ -111,6 +162,27 @@ impl ServerStore for MemoryServer {
 
     fn retain(&self, _: &RoomName, _: RetentionChange) -> Result<Option<RetentionOverride>, StoreFailed> {
         Ok(None)
+    }
+
+    fn messages_of(&self, _: &UserName, _: HistoryPosition) -> Result<AuthoredPart, StoreFailed> {
+        Ok(AuthoredPart::default())
+    }
+
+    fn rename_deleted(
+        &self,
+        _: &UserName,
+        _: &UserName,
+        _: (HistoryPosition, Option<HistoryPosition>),
+    ) -> Result<(), StoreFailed> {
+        Ok(())
+    }
+
+    fn marks_of(&self, _: &UserName) -> Result<u64, StoreFailed> {
+        Ok(0)
+    }
+
+    fn forget(&self, _: &UserName, _: &UserName) -> Result<u64, StoreFailed> {
+        Ok(0)
     }
 
     fn server_audit(&self, before: u64, count: usize) -> Result<Vec<ServerAuditEntry>, StoreFailed> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use roomd::chat::admin::Erased;
 use roomd::chat::policy::{AuditEntry, ModerationAction, Policy, Privilege, Role, RoomSettings};
 use roomd::chat::{Event, SearchPosition, Secret, Span};
 use roomd::wire::json;
@@ -62,6 +63,9 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         ("WebhookPayload", json::webhook_payload(&samples::due("hi"))),
         ("WebhookPayload", json::webhook_payload(&samples::due(&"x".repeat(2 << 20)))),
         ("Connections", json::connections_body(&samples::connections(), Some(2))),
+        ("Accounts", json::accounts_body(&samples::accounts(), Some(&user("Alice")))),
+        ("PersonalData", json::personal_data_body(&samples::personal_data())),
+        ("Erased", json::erased_body(Erased { messages: 2_000, marks: 7, complete: false })),
         ("RoomOverviews", json::room_overviews_body(&samples::overviews(), Some(&room()))),
         ("Retention", json::retention_body(&room(), Some(86_400), Some(10))),
         ("Ban", json::ban_body(&samples::bans()[0])),

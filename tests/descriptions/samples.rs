@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roomd::chat::admin::{
-    Announcement, BanTarget, Connected, ConnectionInfo, NewServerBan, RoomOverview, ServerAction, ServerActionKind,
-    ServerAuditEntry, ServerBan,
+    AccountInfo, Announcement, BanTarget, Connected, ConnectionInfo, NewServerBan, PersonalData, RoomOverview,
+    ServerAction, ServerActionKind, ServerAuditEntry, ServerBan,
 };
 use roomd::chat::device::{Device, DeviceId, DeviceLabel, ListedDevice};
 use roomd::chat::hook::{Hook, NewHook};
@@ -321,6 +321,19 @@ pub fn connections() -> Vec<ConnectionInfo> {
     vec![one.clone(), ConnectionInfo { number: 2, connected: Connected::Detached, ..one }]
 }
 
+/// One with everything.
+pub fn accounts() -> Vec<AccountInfo> {
+    let display_name = DisplayName::parse("Alice B.").ok();
+    vec![AccountInfo { user: user("Alice"), since: AT, used: AT, display_name, devices: 2 }]
+}
+
+/// Of a registered user who owns a room.
+pub fn personal_data() -> PersonalData {
+    let owns = vec![room()];
+    let since = Some(AT);
+    PersonalData { user: user("Alice"), since, connections: 1, messages: 4_711, rooms: 12, marks: 903, listed: 2, owns }
+}
+
 /// One in which something was said.
 pub fn overviews() -> Vec<RoomOverview> {
     vec![RoomOverview {
@@ -345,14 +358,26 @@ pub fn bans() -> Vec<ServerBan> {
 /// One of each kind.
 pub fn server_audit() -> Vec<ServerAuditEntry> {
     use ServerActionKind::{
-        Announced, Banned, ConnectionEnded, RoomCreated, RoomEnded, RoomHandedOver, RoomRetained, Unbanned,
+        Announced, Banned, ConnectionEnded, NameReleased, PersonErased, RoomCreated, RoomEnded, RoomHandedOver,
+        RoomRetained, Unbanned,
     };
     let entry = |(i, kind)| {
         let about = Some("Bob".into());
         let action = ServerAction { kind, about, until: Some(AT), note: note(), by: user("Alice"), at: AT };
         ServerAuditEntry::of(i, action)
     };
-    let kinds = [ConnectionEnded, Banned, Unbanned, Announced, RoomCreated, RoomEnded, RoomHandedOver, RoomRetained];
+    let kinds = [
+        ConnectionEnded,
+        Banned,
+        Unbanned,
+        Announced,
+        RoomCreated,
+        RoomEnded,
+        RoomHandedOver,
+        RoomRetained,
+        NameReleased,
+        PersonErased,
+    ];
     (1..).zip(kinds).map(entry).collect()
 }
 

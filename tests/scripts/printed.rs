@@ -205,7 +205,10 @@ pub fn request(request: &RoomRequest) -> String {
         RoomRequest::Members => "asks who".to_owned(),
         RoomRequest::ReadUpTo => "asks how far it has read".to_owned(),
         RoomRequest::About => "asks what it is about".to_owned(),
-        RoomRequest::Create(_) | RoomRequest::Moderate { .. } | RoomRequest::Audit { .. } => {
+        RoomRequest::Create(_)
+        | RoomRequest::Moderate { .. }
+        | RoomRequest::Audit { .. }
+        | RoomRequest::Forget { .. } => {
             panic!("no session says {request:?}")
         }
         RoomRequest::Member(user) => format!("asks about {user}"),

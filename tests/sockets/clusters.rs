@@ -393,6 +393,31 @@ fn a_room_that_nobody_has_open_is_as_private_as_another_server_has_made_it() {
 }
 
 #[test]
+fn a_person_who_is_erased_on_one_server_is_deleted_on_the_others() {
+    let Some(database) = Database::new() else { return };
+    let servers = [server(&database), server(&database)];
+    let tokens = ["Root", "Ann", "Bob"].map(|name| claim_on(&servers, name));
+    let mut ann = enter(&servers[1], &tokens[1]);
+    let mut bob = enter(&servers[1], &tokens[2]);
+    let seq = say(&mut ann, "secret");
+    ann.leave();
+    let root = Identity { auth_level: AuthLevel::Admin, ..Identity::guest(UserName::parse("Root").unwrap()) };
+    let ann = UserName::parse("Ann").unwrap();
+    let engine = servers[0].engine();
+    until("she is erased", || engine.erase(&root, &ann).is_ok_and(|erased| erased.complete));
+    assert_eq!(bob.wait_for_type("delete")["seq"], seq);
+    until("the others know that the name is free", || !servers[1].engine().registered(&ann));
+    let left = http::get(&servers[1], "/api/v1/rooms/den/messages").body;
+    assert!(!left.contains("secret"), "{left}");
+    assert_eq!(database.psql("SELECT count(*) FROM messages WHERE usr = 'Ann'").trim(), "0");
+    // What her last server had yet to store of how far she had got comes behind, and goes with the next request.
+    until("no receipt is left", || {
+        _ = engine.erase(&root, &ann);
+        database.psql("SELECT count(*) FROM marks WHERE usr = 'Ann'").trim() == "0"
+    });
+}
+
+#[test]
 fn a_room_that_is_to_keep_nothing_is_one_room_on_all_servers() {
     let Some(database) = Database::new() else { return };
     let mut servers = [server(&database), server(&database)];

@@ -27,6 +27,10 @@ pub enum ServerActionKind {
     RoomHandedOver,
     /// How much of a room's history is kept was changed.
     RoomRetained,
+    /// A registered name was given back.
+    NameReleased,
+    /// What there is of a person was erased, or a part of it.
+    PersonErased,
 }
 
 impl ServerActionKind {
@@ -42,6 +46,8 @@ impl ServerActionKind {
             Self::RoomEnded => "room_ended",
             Self::RoomHandedOver => "room_handed_over",
             Self::RoomRetained => "room_retained",
+            Self::NameReleased => "name_released",
+            Self::PersonErased => "person_erased",
         }
     }
 }

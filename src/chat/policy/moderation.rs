@@ -187,6 +187,26 @@ impl ModerationChange {
         }
     }
 
+    /// The same, to be replaced.
+    pub(in crate::chat) fn user_mut(&mut self) -> Option<&mut UserName> {
+        match self {
+            Self::Created { owner, .. } => owner.as_mut(),
+            Self::Invited { user }
+            | Self::Removed { user }
+            | Self::Kicked { user }
+            | Self::Banned { user, .. }
+            | Self::Unbanned { user }
+            | Self::Muted { user, .. }
+            | Self::Unmuted { user }
+            | Self::Role { user, .. }
+            | Self::Admitted { user, .. }
+            | Self::Accepted { user }
+            | Self::Deleted { user, .. } => Some(user),
+            Self::Settings(_) | Self::Described(_) | Self::Pinned { .. } | Self::Unpinned { .. } | Self::Ended => None,
+            Self::InvitationCreated { .. } | Self::InvitationRevoked { .. } => None,
+        }
+    }
+
     /// When it ends, if it ends by itself.
     #[must_use]
     pub fn until(&self) -> Option<Time> {

@@ -7,6 +7,7 @@
 
 mod attendance;
 mod ephemeral;
+mod erasure;
 mod groups;
 mod inputs;
 mod moderation;
@@ -419,6 +420,7 @@ impl Room {
             RoomRequest::History { span, limit } => {
                 effects.push(Effect::One(speaker.member, id, self.history(span, limit)));
             }
+            RoomRequest::Forget { user, alias } => effects.push(self.forget_user(&speaker, (&user, &alias), now.at)),
             RoomRequest::ReadUpTo => effects.push(self.read_mark(speaker, id, now)),
             RoomRequest::Session { resume } => {
                 let session = Event::Session { resume, room: self.name.clone(), seq: self.ring.newest() };
@@ -439,9 +441,8 @@ impl Room {
             }
             RoomRequest::Member(user) => {
                 let members = Vec::from_iter(self.members.presence(&user));
-                let (count, appointed) =
-                    (members.len(), Vec::from_iter(self.appointed().into_iter().find(|(one, _)| *one == user)));
-                let members = Event::Members { room: self.name.clone(), count, members, appointed };
+                let appointed = Vec::from_iter(self.appointed().into_iter().find(|(one, _)| *one == user));
+                let members = Event::Members { room: self.name.clone(), count: members.len(), members, appointed };
                 effects.push(Effect::One(speaker.member, id, members));
             }
         }

@@ -392,6 +392,19 @@ fn is_told(change: &ModerationChange) -> bool {
 }
 
 impl Moderation {
+    /// Puts another name in the place of a user's in the audit, as far as the room keeps it.
+    pub(super) fn rename(&mut self, user: &UserName, alias: &UserName) {
+        self.last_message.remove(user);
+        for entry in &mut self.audit {
+            if entry.by == *user {
+                entry.by = alias.clone();
+            }
+            if let Some(about) = entry.action.change.user_mut().filter(|about| **about == *user) {
+                *about = alias.clone();
+            }
+        }
+    }
+
     /// Lets a user publish once in a while; else returns how long to wait.
     fn check_slow_mode(&mut self, user: &UserName, wait: Duration, now: Duration) -> Result<(), Duration> {
         if let Some(at) = self.last_message.get(user).filter(|at| **at + wait > now) {

@@ -87,7 +87,7 @@ impl Room {
     }
 
     /// The numbers of this user's messages that are in memory, without those that were deleted.
-    fn own_messages(&self, author: &UserName) -> Vec<u64> {
+    pub(super) fn own_messages(&self, author: &UserName) -> Vec<u64> {
         let is_own = |message: &&Arc<Message>| message.user == *author && !message.body.is_deleted();
         self.ring.after(0, usize::MAX, usize::MAX).filter(is_own).map(|own| own.seq).collect()
     }

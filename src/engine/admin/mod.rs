@@ -3,10 +3,12 @@
 //! Called on the asker's own thread. Who asks is checked here, so every door has the same answer: an admin whose token is
 //! for all rooms, and nobody else. One file a concern.
 
+mod accounts;
 mod announcements;
 mod audit;
 mod bans;
 pub mod connections;
+mod erasure;
 pub mod rooms;
 
 use crate::chat::{AuthLevel, Code, Identity, Refusal};

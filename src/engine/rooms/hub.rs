@@ -153,6 +153,19 @@ impl Drop for Seat {
     }
 }
 
+/// The answer of a room that is on its way.
+struct PendingAnswer {
+    answer: oneshot::Receiver<Event>,
+    /// Keeps the room open until it has answered.
+    seat: Seat,
+}
+
+impl PendingAnswer {
+    fn wait(self) -> Result<Event, Refusal> {
+        self.answer.wait().map_err(|_| Refusal::room_failed(&self.seat.room))
+    }
+}
+
 /// A client that joins a room.
 pub struct JoiningClient {
     /// Takes its events.
@@ -240,15 +253,41 @@ impl Hub {
         who: Identity,
         request: RoomRequest,
     ) -> Result<Event, Refusal> {
-        // The seat keeps the room open until it has answered.
-        let (seat, inbox) = self.reserve(room, &RoomKind::USUAL, address)?;
+        self.begin_to_ask(room, &RoomKind::USUAL, address, who, request)?.wait()
+    }
+
+    /// Sends several requests to a room of this kind without waiting between them; the answers, in their order. Blocks until
+    /// the room has answered the last.
+    ///
+    /// # Errors
+    /// As [`Hub::ask`]; some requests may have been carried out.
+    pub fn ask_all(
+        self: &Arc<Self>,
+        room: &RoomName,
+        kind: &RoomKind,
+        who: &Identity,
+        requests: impl Iterator<Item = RoomRequest>,
+    ) -> Result<Vec<Event>, Refusal> {
+        let asked = requests.map(|request| self.begin_to_ask(room, kind, None, who.clone(), request));
+        let asked: Vec<_> = asked.collect::<Result<_, _>>()?;
+        asked.into_iter().map(PendingAnswer::wait).collect()
+    }
+
+    fn begin_to_ask(
+        self: &Arc<Self>,
+        room: &RoomName,
+        kind: &RoomKind,
+        address: Option<Address>,
+        who: Identity,
+        request: RoomRequest,
+    ) -> Result<PendingAnswer, Refusal> {
+        let (seat, inbox) = self.reserve(room, kind, address)?;
         let Identity { user, auth_level, .. } = who;
         let asker = Asker::NonMember(Speaker { member: seat.number(), user, auth_level });
         let (reply, answer) = oneshot::channel();
-        let failed = || Refusal::room_failed(room);
-        inbox.send(BrokerCommand::Ask(Box::new(AwaitedRequest { asker, request, reply }))).map_err(|_| failed())?;
-        drop(inbox);
-        answer.wait().map_err(|_| failed())
+        let asked = BrokerCommand::Ask(Box::new(AwaitedRequest { asker, request, reply }));
+        inbox.send(asked).map_err(|_| Refusal::room_failed(room))?;
+        Ok(PendingAnswer { answer, seat })
     }
 
     /// Has a room read what other servers did, if it is live. Does not block: a room that is too busy for it reads that
@@ -389,6 +428,12 @@ impl Hub {
     #[must_use]
     pub fn has(&self, room: &RoomName) -> bool {
         self.state.lock().rooms.contains_key(room)
+    }
+
+    /// The names of the live rooms, private conversations among them, in any order.
+    #[must_use]
+    pub fn live(&self) -> Vec<RoomName> {
+        self.state.lock().rooms.keys().cloned().collect()
     }
 
     /// How many rooms are live, including private conversations.

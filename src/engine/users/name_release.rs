@@ -4,6 +4,7 @@
 //! its connections end, it is taken off the lists of rooms, while nobody can put it on another, and then it
 //! is free. A detached session of it is not resumed, since it belongs to another registration.
 
+use crate::auth::names::NameRelease;
 use crate::chat::policy::ModerationRequest;
 use crate::chat::{AuthLevel, Code, End, Event, Identity, Refusal, RoomName, RoomRequest, UserName};
 use crate::engine::Engine;
@@ -18,13 +19,22 @@ impl Engine {
         let release = self.auth.names().leave(name);
         let release = release.ok_or_else(|| Refusal::new(Code::NotFound, format!("{name} is not registered")))?;
         let name = release.name().clone();
-        let lists = self.lists_with(&name)?;
+        self.check_owns_nothing(&name)?;
         for connection in self.directory.connections(&name).iter().filter(|connection| Some(connection.number) != but) {
             if !connection.who.is_guest() {
                 connection.endpoint().recipient.end(End::Unidentified);
             }
         }
-        lists.iter().try_for_each(|room| self.resign(&name, room))?;
+        self.resign_from_all(&name)?;
+        self.finish_release(release)
+    }
+
+    /// Frees a name that is on no list any more. Waits for the store.
+    ///
+    /// # Errors
+    /// `unavailable`: it stays registered.
+    pub(in crate::engine) fn finish_release(&self, release: NameRelease<'_>) -> Result<(), Refusal> {
+        let name = release.name().clone();
         release.finish()?;
         self.auth.devices().forget(&name);
         self.auth.display_names().forget(&name);
@@ -44,22 +54,28 @@ impl Engine {
         }
     }
 
-    /// The rooms on whose lists a name is.
-    fn lists_with(&self, name: &UserName) -> Result<Vec<RoomName>, Refusal> {
+    /// Checks that a name owns no room: it would be nobody's.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub(in crate::engine) fn check_owns_nothing(&self, name: &UserName) -> Result<(), Refusal> {
+        let owned = self.policies.all().iter().filter(|(_, policy)| policy.owner() == Some(name)).count();
+        let message = match owned {
+            0 => return Ok(()),
+            1 => format!("{name} owns a room: end it, or give it to another user, first"),
+            _ => format!("{name} owns {owned} rooms: end them, or give them to others, first"),
+        };
+        Err(Refusal::new(Code::Forbidden, message))
+    }
+
+    /// Takes a name off the lists of all rooms. Blocks on these rooms.
+    ///
+    /// # Errors
+    /// Why it is still on one.
+    pub(in crate::engine) fn resign_from_all(&self, name: &UserName) -> Result<(), Refusal> {
         let policies = self.policies.all();
-        let owned = policies.iter().filter(|(_, policy)| policy.owner() == Some(name)).count();
-        if owned > 0 {
-            let message = match owned {
-                1 => format!("{name} owns a room: end it, or give it to another user, first"),
-                _ => format!("{name} owns {owned} rooms: end them, or give them to others, first"),
-            };
-            return Err(Refusal::new(Code::Forbidden, message));
-        }
-        Ok(policies
-            .into_iter()
-            .filter(|(_, policy)| policy.people().contains_key(name))
-            .map(|(room, _)| room)
-            .collect())
+        let lists = policies.iter().filter(|(_, policy)| policy.people().contains_key(name));
+        lists.map(|(room, _)| room).try_for_each(|room| self.resign(name, room))
     }
 
     fn resign(&self, name: &UserName, room: &RoomName) -> Result<(), Refusal> {

@@ -53,6 +53,8 @@ pub enum WriteRequest {
     Mark(i64, Vec<ReceiptMark>),
     /// Keeps, for webhooks, who entered or left a room of this epoch.
     Move(RoomName, Arc<str>, Movement),
+    /// Stores the marks that came before, and answers.
+    StoreMarks(oneshot::Sender<()>),
     /// Writes next to nothing, to see whether that can be done.
     Touch(Sender<()>),
 }
@@ -227,6 +229,11 @@ impl PostgresJournal {
                 if self.movements.len() < MOVEMENTS_MAX {
                     self.movements.push((room, epoch, movement));
                 }
+                0
+            }
+            WriteRequest::StoreMarks(reply) => {
+                self.store_marks();
+                reply.send(());
                 0
             }
             WriteRequest::Touch(reply) => {

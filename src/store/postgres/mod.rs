@@ -17,6 +17,7 @@ mod change_feed;
 mod changes;
 mod check;
 mod devices;
+mod erasure;
 mod history;
 mod hooks;
 mod import;

@@ -5,6 +5,7 @@
 
 use tokio_postgres::Row;
 
+use super::erasure;
 use super::link::{DatabaseLink, LinkError};
 use super::row::number;
 use super::store::PostgresStore;
@@ -14,7 +15,7 @@ use crate::chat::admin::{NewServerBan, ServerAction, ServerAuditEntry, ServerBan
 use crate::chat::{RoomName, StoreFailed, Time, UserName};
 use crate::store::administration::{RetentionChange, RetentionOverride};
 use crate::store::columns::ms;
-use crate::store::server::ServerStore;
+use crate::store::server::{AuthoredPart, HistoryPosition, ServerStore};
 use crate::store::server_columns::{self, target_columns};
 
 /// The columns of a ban, in the order of [`server_columns::BanRow`].
@@ -49,6 +50,28 @@ impl ServerStore for PostgresStore {
 
     fn retain(&self, room: &RoomName, change: RetentionChange) -> Result<Option<RetentionOverride>, StoreFailed> {
         self.pool.write(|link| link.transact("", |link| retain(link, room, change))).map(Some)
+    }
+
+    fn messages_of(&self, user: &UserName, after: HistoryPosition) -> Result<AuthoredPart, StoreFailed> {
+        self.pool.read(|link| link.snapshot(|link| erasure::messages_of(link, user, after)))
+    }
+
+    fn rename_deleted(
+        &self,
+        user: &UserName,
+        alias: &UserName,
+        part: (HistoryPosition, Option<HistoryPosition>),
+    ) -> Result<(), StoreFailed> {
+        self.pool.write(|link| erasure::rename_deleted(link, user, alias, part))
+    }
+
+    fn marks_of(&self, user: &UserName) -> Result<u64, StoreFailed> {
+        self.pool.read(|link| erasure::marks_of(link, user))
+    }
+
+    fn forget(&self, user: &UserName, alias: &UserName) -> Result<u64, StoreFailed> {
+        self.store_marks()?;
+        self.pool.write(|link| link.transact("", |link| erasure::forget(link, user, alias)))
     }
 
     fn server_audit(&self, before: u64, count: usize) -> Result<Vec<ServerAuditEntry>, StoreFailed> {

@@ -32,6 +32,7 @@ use crate::chat::{Message, ReceiptMark, RoomName, SearchPosition, Span, StoreFai
 use crate::store::change_feed::ChangeFeed;
 use crate::store::open::BackendOptions;
 use crate::store::rooms::{ChangesQuery, Durability, Found, FoundInRooms, OpenedRoom, Page, PageQuery, Store};
+use crate::sync::oneshot;
 
 /// Bytes of the messages that a room opens with, at most.
 const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -126,6 +127,17 @@ impl PostgresStore {
             asked_at,
             movements_wanted,
         })
+    }
+
+    /// Waits until the journal has stored the marks that it was given before; it tries once.
+    ///
+    /// # Errors
+    /// The store is closed.
+    pub(super) fn store_marks(&self) -> Result<(), StoreFailed> {
+        let journal = self.journal.lock().clone().ok_or(StoreFailed)?;
+        let (reply, stored) = oneshot::channel();
+        journal.send(WriteRequest::StoreMarks(reply)).map_err(|_| StoreFailed)?;
+        stored.wait().map_err(|_| StoreFailed)
     }
 
     fn read<T>(&self, read: impl Fn(&mut DatabaseLink) -> Result<T, LinkError>) -> Result<T, StoreFailed> {

@@ -53,6 +53,8 @@ pub enum JournalRequest {
     Move(RoomName, Arc<str>, Movement),
     /// Writes something else, in a transaction of its own.
     Work(Work),
+    /// The same, behind the marks and movements that came before it.
+    WorkBehindMarks(Work),
 }
 
 /// Writes something, and returns what to do once it is committed: to answer the one who waits. When the work fails the
@@ -245,6 +247,13 @@ impl Journal {
                 0
             }
             JournalRequest::Work(work) => {
+                self.work(work);
+                0
+            }
+            JournalRequest::WorkBehindMarks(work) => {
+                if self.has_marks() {
+                    self.commit();
+                }
                 self.work(work);
                 0
             }

@@ -16,6 +16,7 @@ mod connector;
 mod data_file;
 mod deliveries;
 mod devices;
+mod erasure;
 mod export;
 mod file;
 mod file_state;

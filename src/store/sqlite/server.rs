@@ -4,15 +4,15 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::retention;
 use super::store::SqliteStore;
+use super::{erasure, retention};
 use crate::chat::admin::audit::AUDIT_MAX;
 use crate::chat::admin::ban::BANS_MAX;
 use crate::chat::admin::{NewServerBan, ServerAction, ServerAuditEntry, ServerBan};
 use crate::chat::{RoomName, StoreFailed, Time, UserName};
 use crate::store::administration::{RetentionChange, RetentionOverride};
 use crate::store::columns::ms;
-use crate::store::server::ServerStore;
+use crate::store::server::{AuthoredPart, HistoryPosition, ServerStore};
 use crate::store::server_columns::{self, target_columns};
 
 /// The columns of a ban, in the order of [`server_columns::BanRow`].
@@ -50,6 +50,29 @@ impl ServerStore for SqliteStore {
     fn retain(&self, room: &RoomName, change: RetentionChange) -> Result<Option<RetentionOverride>, StoreFailed> {
         let room = room.clone();
         self.write(move |connection| retention::change_override(connection, &room, change)).map(Some)
+    }
+
+    fn messages_of(&self, user: &UserName, after: HistoryPosition) -> Result<AuthoredPart, StoreFailed> {
+        self.read(|connection| erasure::messages_of(connection, user, after))
+    }
+
+    fn rename_deleted(
+        &self,
+        user: &UserName,
+        alias: &UserName,
+        part: (HistoryPosition, Option<HistoryPosition>),
+    ) -> Result<(), StoreFailed> {
+        let (user, alias) = (user.clone(), alias.clone());
+        self.write(move |connection| erasure::rename_deleted(connection, &user, &alias, part))
+    }
+
+    fn marks_of(&self, user: &UserName) -> Result<u64, StoreFailed> {
+        self.read(|connection| erasure::marks_of(connection, user))
+    }
+
+    fn forget(&self, user: &UserName, alias: &UserName) -> Result<u64, StoreFailed> {
+        let (user, alias) = (user.clone(), alias.clone());
+        self.write_behind_marks(move |connection| erasure::forget(connection, &user, &alias))
     }
 
     fn server_audit(&self, before: u64, count: usize) -> Result<Vec<ServerAuditEntry>, StoreFailed> {

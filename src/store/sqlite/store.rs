@@ -114,13 +114,32 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreFailed> {
+        self.request(work, JournalRequest::Work)
+    }
+
+    /// The same, once the marks are stored that the journal has been given before.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(super) fn write_behind_marks<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreFailed> {
+        self.request(work, JournalRequest::WorkBehindMarks)
+    }
+
+    fn request<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        request: impl FnOnce(Work) -> JournalRequest,
+    ) -> Result<T, StoreFailed> {
         let journal = self.journal.lock().clone().ok_or(StoreFailed)?;
         let (reply, answer) = oneshot::channel();
         let work: Work = Box::new(move |connection| {
             let done = work(connection)?;
             Ok(Box::new(move || reply.send(done)))
         });
-        journal.send(JournalRequest::Work(work)).map_err(|_| StoreFailed)?;
+        journal.send(request(work)).map_err(|_| StoreFailed)?;
         // No answer: the work failed, or the journal is gone.
         answer.wait().map_err(|_| StoreFailed)
     }

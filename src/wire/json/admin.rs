@@ -5,9 +5,10 @@
 
 use super::object::Object;
 use crate::chat::admin::{
-    BanTarget, Connected, ConnectionInfo, NewServerBan, RoomOverview, ServerAuditEntry, ServerBan,
+    AccountInfo, BanTarget, Connected, ConnectionInfo, Erased, NewServerBan, PersonalData, RoomOverview,
+    ServerAuditEntry, ServerBan,
 };
-use crate::chat::{RoomName, Time, UserName};
+use crate::chat::{DisplayName, RoomName, Time, UserName};
 
 /// The body of a list of connections: `{connections: […], next?}`.
 #[must_use]
@@ -56,6 +57,47 @@ pub fn retention_body(room: &RoomName, age_s: Option<u64>, messages: Option<u64>
     let mut out = Vec::new();
     Object::bare(&mut out).field("room", room.as_str()).maybe("age_s", age_s).maybe("messages", messages).end();
     out
+}
+
+/// The body of a list of accounts: `{accounts: […], next?}`.
+#[must_use]
+pub fn accounts_body(accounts: &[AccountInfo], next: Option<&UserName>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let object = Object::bare(&mut out).list("accounts", accounts, account_fields);
+    object.maybe("next", next.map(UserName::as_str)).end();
+    out
+}
+
+/// The body of what there is of a person.
+#[must_use]
+pub fn personal_data_body(data: &PersonalData) -> Vec<u8> {
+    let PersonalData { user, since, connections, messages, rooms, marks, listed, owns } = data;
+    let owns: Vec<_> = owns.iter().map(RoomName::as_str).collect();
+    let mut out = Vec::new();
+    let object = Object::bare(&mut out).field("user", user.as_str());
+    let object = match since {
+        Some(since) => object.shown("since", since),
+        None => object,
+    };
+    let object = object.field("connections", connections).field("messages", messages).field("rooms", rooms);
+    object.field("receipts", marks).field("listed", listed).field("owns", &owns).end();
+    out
+}
+
+/// The body of what was erased of a person.
+#[must_use]
+pub fn erased_body(erased: Erased) -> Vec<u8> {
+    let Erased { messages, marks, complete } = erased;
+    let mut out = Vec::new();
+    let object = Object::bare(&mut out).field("messages", &messages).field("receipts", &marks);
+    object.field("complete", &complete).end();
+    out
+}
+
+fn account_fields<'a>(object: Object<'a>, account: &AccountInfo) -> Object<'a> {
+    let AccountInfo { user, since, used, display_name, devices } = account;
+    let object = object.field("user", user.as_str()).shown("since", since).shown("used", used);
+    object.maybe("name", display_name.as_ref().map(DisplayName::as_str)).field("devices", devices)
 }
 
 fn overview_fields<'a>(object: Object<'a>, overview: &RoomOverview) -> Object<'a> {

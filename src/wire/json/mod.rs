@@ -18,7 +18,10 @@ mod relayed;
 pub mod webhooks;
 pub mod whole;
 
-pub use admin::{ban_body, bans_body, connections_body, retention_body, room_overviews_body, server_audit_body};
+pub use admin::{
+    accounts_body, ban_body, bans_body, connections_body, erased_body, personal_data_body, retention_body,
+    room_overviews_body, server_audit_body,
+};
 pub use devices::{code_body, described_code_body, devices_body};
 pub use hooks::{hook_body, hooks_body};
 pub use memberships::{admitted_body, described_invitation_body, invitation_body, invitations_body, memberships_body};

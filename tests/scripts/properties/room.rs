@@ -255,6 +255,7 @@ impl Pair {
             | RoomRequest::Audit { .. }
             | RoomRequest::AskReceipts(_)
             | RoomRequest::ReadUpTo
+            | RoomRequest::Forget { .. }
             | RoomRequest::About => {
                 panic!("nobody moderates here")
             }

@@ -66,6 +66,7 @@ pub fn row(command: &Command) -> Row {
             | RoomRequest::Member(_)
             | RoomRequest::AskReceipts(_)
             | RoomRequest::ReadUpTo
+            | RoomRequest::Forget { .. }
             | RoomRequest::Session { .. } => panic!("no command asks {request:?} of a room"),
         },
         Command::Topic { .. } => (3, (ENTERS, ALL)),
@@ -285,11 +286,10 @@ pub fn answers(address: &str, method: &str) -> Option<Answers> {
             answers("", ([403, 403, 200, 200, 200, 200], [200; 6]))
         }
         ("/api/v1/rooms/{room}/messages/{seq}/receipts", "GET" | "HEAD") => answers("", READS),
-        ("/api/v1/rooms/{room}", "GET" | "HEAD") => answers("", READS),
+        ("/api/v1/rooms/{room}" | "/api/v1/rooms/{room}/members", "GET" | "HEAD") => answers("", READS),
         ("/api/v1/rooms/{room}", "DELETE") => {
             answers("", ([404, 404, 403, 403, 204, 204], [403, 403, 403, 403, 204, 204]))
         }
-        ("/api/v1/rooms/{room}/members", "GET" | "HEAD") => answers("", READS),
         // A code that admits nobody.
         ("/api/v1/rooms/{room}/members", "POST") => answers(r#"{"invitation":"x"}"#, ([401; 6], [401; 6])),
         ("/api/v1/rooms/{room}/invitations", "GET" | "HEAD") => {
@@ -328,6 +328,10 @@ fn of_admin(address: &str, method: &str) -> Option<Answers> {
     match (address, method) {
         ("/api/v1/admin/connections", "GET" | "HEAD") => admin("", 200),
         ("/api/v1/admin/bans" | "/api/v1/admin/audit", "GET" | "HEAD") => admin("", 200),
+        ("/api/v1/admin/accounts", "GET" | "HEAD") => admin("", 200),
+        // Nobody has this name, and nobody had it.
+        ("/api/v1/admin/accounts/{account}", "DELETE") => admin("", 404),
+        ("/api/v1/admin/people/{person}", "GET" | "HEAD" | "DELETE") => admin("", 404),
         ("/api/v1/admin/rooms", "GET" | "HEAD") => admin("", 200),
         ("/api/v1/admin/rooms", "POST") => admin(r#"{"room":"R"}"#, 409),
         ("/api/v1/admin/rooms/{room}", "DELETE") => admin("", 204),

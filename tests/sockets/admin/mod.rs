@@ -1,5 +1,6 @@
 //! What an admin sees of the server, and does with it.
 
+mod accounts;
 mod announcements;
 mod bans;
 mod connections;

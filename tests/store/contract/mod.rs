@@ -8,6 +8,7 @@ mod accounts;
 mod administration;
 mod devices;
 mod editing;
+mod erasure;
 mod failures;
 mod history;
 mod hooks;

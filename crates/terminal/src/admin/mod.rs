@@ -22,10 +22,14 @@ use roomd_client::{Options, ask_as_admin};
 use roomd_protocol::{RoomName, Secret, UserName};
 use roomd_tls::Trust;
 
-use table::{AUDIT, BANS, CONNECTIONS, RETENTION, ROOMS, Table};
+use table::{ACCOUNTS, AUDIT, BANS, CONNECTIONS, ERASED, PERSON, RETENTION, ROOMS, Table};
 
 /// Entries that are asked for at once.
 const PART: usize = 200;
+/// How often a person is erased of whom nothing but a connection is left, and how long the pauses between are.
+const IDLE_MAX: usize = 50;
+/// See [`IDLE_MAX`].
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What `roomd admin` is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,6 +146,23 @@ enum AdminCommand {
         #[arg(long, value_name = "N|server", value_parser = parser::checked(parse_messages))]
         messages: Option<Value>,
     },
+    /// List the registered names
+    Accounts,
+    /// Give a registered name back: it is free, and its connections end
+    GiveBack {
+        /// The name, in any spelling
+        #[arg(value_name = "USER", value_parser = parser::checked(parse_user))]
+        user: UserName,
+    },
+    /// Show how much there is of a person: messages, receipts, name; with --yes, erase it
+    Erase {
+        /// The person's name
+        #[arg(value_name = "USER", value_parser = parser::checked(parse_user))]
+        user: UserName,
+        /// Erase it: this cannot be taken back
+        #[arg(long)]
+        yes: bool,
+    },
     /// Say something to everybody who is connected
     Announce {
         /// What is said: one line, of at most 350 bytes
@@ -159,6 +180,11 @@ enum AdminCommand {
 /// What is asked of a room.
 fn of_room(room: &RoomName, what: &str) -> String {
     format!("rooms/{}{what}", utf8_percent_encode(room.as_str(), NON_ALPHANUMERIC))
+}
+
+/// What is asked of a user.
+fn of_user(what: &str, user: &UserName) -> String {
+    format!("{what}/{}", utf8_percent_encode(user.as_str(), NON_ALPHANUMERIC))
 }
 
 fn parse_age(text: &str) -> Result<Value, String> {
@@ -237,6 +263,16 @@ impl Admin {
                 let bounds = self.ask(&token, "PUT", &of_room(room, "/retention"), Some(&body))?;
                 self.write(&[bounds], &RETENTION, out)
             }
+            AdminCommand::Accounts => self.list(&token, ("accounts", usize::MAX), &[], &ACCOUNTS, out),
+            AdminCommand::GiveBack { user } => self.ask(&token, "DELETE", &of_user("accounts", user), None).map(drop),
+            AdminCommand::Erase { user, yes: false } => {
+                let data = self.ask(&token, "GET", &of_user("people", user), None)?;
+                self.write(&[data], &PERSON, out)
+            }
+            AdminCommand::Erase { user, yes: true } => {
+                let erased = self.erase(&token, user)?;
+                self.write(&[erased], &ERASED, out)
+            }
             AdminCommand::Announce { text } => {
                 self.ask(&token, "POST", "announcements", Some(&json!({"text": text}))).map(drop)
             }
@@ -247,6 +283,33 @@ impl Admin {
     fn ask(&self, token: &Secret, method: &str, resource: &str, body: Option<&Value>) -> Result<Value, String> {
         let options = Options { trust: self.trust.clone(), ..Options::default() };
         ask_as_admin(&self.url, (method, resource), token, body, &options).map_err(|error| error.to_string())
+    }
+
+    /// Erases a person, part by part.
+    fn erase(&self, token: &Secret, user: &UserName) -> Result<Value, String> {
+        let (mut messages, mut receipts, mut idle) = (0, 0, 0);
+        loop {
+            let part = self.ask(token, "DELETE", &of_user("people", user), None)?;
+            let (Some(more), Some(marks), Some(complete)) =
+                (part["messages"].as_u64(), part["receipts"].as_u64(), part["complete"].as_bool())
+            else {
+                return Err("the server's answer is not understood".to_owned());
+            };
+            (messages, receipts) = (messages + more, receipts + marks);
+            if complete {
+                return Ok(json!({"messages": messages, "receipts": receipts}));
+            }
+            if more == 0 {
+                idle += 1;
+                if idle == IDLE_MAX {
+                    return Err(format!(
+                        "{messages} messages of {user} are erased, but the user is still connected or comes back at once: ban the name first"
+                    ));
+                }
+                // A connection that is ending takes a moment.
+                std::thread::sleep(PAUSE);
+            }
+        }
     }
 
     /// Asks for a list, of so many entries at most, part by part, and writes it.

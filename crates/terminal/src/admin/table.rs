@@ -48,6 +48,31 @@ pub const ROOMS: Table = Table(&[
     ("BY", |entry| text(&entry["last_by"])),
 ]);
 
+/// Registered names.
+pub const ACCOUNTS: Table = Table(&[
+    ("USER", |entry| text(&entry["user"])),
+    ("SINCE", |entry| time(&entry["since"])),
+    ("USED", |entry| time(&entry["used"])),
+    ("DEVICES", |entry| text(&entry["devices"])),
+    ("NAME", |entry| text(&entry["name"])),
+]);
+
+/// What there is of a person.
+pub const PERSON: Table = Table(&[
+    ("USER", |entry| text(&entry["user"])),
+    ("SINCE", |entry| time(&entry["since"])),
+    ("CONNECTIONS", |entry| text(&entry["connections"])),
+    ("MESSAGES", |entry| text(&entry["messages"])),
+    ("IN ROOMS", |entry| text(&entry["rooms"])),
+    ("RECEIPTS", |entry| text(&entry["receipts"])),
+    ("LISTED", |entry| text(&entry["listed"])),
+    ("OWNS", |entry| list(&entry["owns"])),
+]);
+
+/// What was erased of a person.
+pub const ERASED: Table =
+    Table(&[("MESSAGES", |entry| text(&entry["messages"])), ("RECEIPTS", |entry| text(&entry["receipts"]))]);
+
 /// A room's own retention.
 pub const RETENTION: Table = Table(&[
     ("ROOM", |entry| text(&entry["room"])),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::connections::{network, part};
+use super::parameters::{network, part};
 use crate::chat::admin::BanTarget;
 use crate::chat::policy::SANCTION_MAX_S;
 use crate::chat::{Note, Refusal, UserName};

@@ -2,13 +2,8 @@
 //!
 //! Called by the routes on the connection's thread. Ending blocks on the rooms of a session that is detached.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-
-use super::LIMIT_DEFAULT;
+use super::parameters::{network, part};
 use crate::chat::{Refusal, RoomName, UserName};
-use crate::engine::admin::PAGE_MAX;
 use crate::engine::admin::connections::ConnectionFilter;
 use crate::net::context::ServerContext;
 use crate::net::http::api_request::{ApiRequest, bad, number_of};
@@ -43,23 +38,4 @@ pub fn end(context: &ServerContext, request: &ApiRequest<'_>, number: &str) -> R
     let number = number_of("connection", number)?;
     context.engine.end_connection(&request.identity(context), number)?;
     Ok(Response::empty(204))
-}
-
-/// The part of a list that a request asks for: what comes behind `after`, and how many.
-///
-/// # Errors
-/// `bad_request`.
-pub fn part(request: &ApiRequest<'_>) -> Result<(u64, usize), Refusal> {
-    let limit = request.number("limit")?.map(|limit| usize::try_from(limit).unwrap_or(PAGE_MAX));
-    Ok((request.number("after")?.unwrap_or(0), limit.unwrap_or(LIMIT_DEFAULT).clamp(1, PAGE_MAX)))
-}
-
-/// A network, or an address, which is one of a single address.
-///
-/// # Errors
-/// `bad_request`.
-pub fn network(text: &str) -> Result<IpNet, Refusal> {
-    let address = text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()));
-    let network = address.or_else(|_| text.parse::<IpNet>().map(|network| network.trunc()));
-    network.map_err(|_| bad(format!("{text:?} is no address, such as 192.0.2.7, and no network, such as 192.0.2.0/24")))
 }

@@ -3,18 +3,17 @@
 //! A table of their own beside `routes`, which leads here with a user who has shown a token. Whether that is an admin is
 //! checked in the engine. Runs on the connection's thread.
 
+mod accounts;
 mod announcements;
 mod bans;
 mod connections;
+mod parameters;
 mod rooms;
 
 use super::api_request::ApiRequest;
 use super::response::Response;
 use crate::chat::Refusal;
 use crate::net::context::ServerContext;
-
-/// Entries of one answer when the client names no number.
-const LIMIT_DEFAULT: usize = 100;
 
 /// What a path below `/api/v1/admin/` stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +30,12 @@ pub enum AdminRoute<'a> {
     Audit,
     /// What is said to all.
     Announcements,
+    /// The registered names.
+    Accounts,
+    /// One registered name.
+    Account(&'a str),
+    /// What there is of a person.
+    Person(&'a str),
     /// All rooms.
     Rooms,
     /// One room.
@@ -43,13 +48,16 @@ pub enum AdminRoute<'a> {
 
 impl<'a> AdminRoute<'a> {
     /// One of each, with these words in the place of what a path names.
-    pub const SAMPLES: [AdminRoute<'static>; 10] = [
+    pub const SAMPLES: [AdminRoute<'static>; 13] = [
         AdminRoute::Connections,
         AdminRoute::Connection("{connection}"),
         AdminRoute::Bans,
         AdminRoute::Ban("{ban}"),
         AdminRoute::Audit,
         AdminRoute::Announcements,
+        AdminRoute::Accounts,
+        AdminRoute::Account("{account}"),
+        AdminRoute::Person("{person}"),
         AdminRoute::Rooms,
         AdminRoute::Room("{room}"),
         AdminRoute::Owner("{room}"),
@@ -67,6 +75,9 @@ impl<'a> AdminRoute<'a> {
             ["bans", ban] => Self::Ban(ban),
             ["audit"] => Self::Audit,
             ["announcements"] => Self::Announcements,
+            ["accounts"] => Self::Accounts,
+            ["accounts", account] => Self::Account(account),
+            ["people", person] => Self::Person(person),
             ["rooms"] => Self::Rooms,
             ["rooms", room] => Self::Room(room),
             ["rooms", room, "owner"] => Self::Owner(room),
@@ -85,6 +96,9 @@ impl<'a> AdminRoute<'a> {
             Self::Ban(ban) => format!("bans/{ban}"),
             Self::Audit => "audit".to_owned(),
             Self::Announcements => "announcements".to_owned(),
+            Self::Accounts => "accounts".to_owned(),
+            Self::Account(account) => format!("accounts/{account}"),
+            Self::Person(person) => format!("people/{person}"),
             Self::Rooms => "rooms".to_owned(),
             Self::Room(room) => format!("rooms/{room}"),
             Self::Owner(room) => format!("rooms/{room}/owner"),
@@ -97,11 +111,12 @@ impl<'a> AdminRoute<'a> {
     #[must_use]
     pub fn allowed(self) -> &'static str {
         match self {
-            Self::Connections | Self::Audit => "GET, HEAD, OPTIONS",
+            Self::Connections | Self::Audit | Self::Accounts => "GET, HEAD, OPTIONS",
             Self::Bans | Self::Rooms => "GET, HEAD, POST, OPTIONS",
             Self::Owner(_) | Self::Retention(_) => "PUT, OPTIONS",
             Self::Announcements => "POST, OPTIONS",
-            Self::Connection(_) | Self::Ban(_) | Self::Room(_) => "DELETE, OPTIONS",
+            Self::Person(_) => "GET, HEAD, DELETE, OPTIONS",
+            Self::Connection(_) | Self::Ban(_) | Self::Room(_) | Self::Account(_) => "DELETE, OPTIONS",
         }
     }
 }
@@ -119,6 +134,10 @@ pub fn answer(context: &ServerContext, request: &ApiRequest<'_>, route: AdminRou
         AdminRoute::Ban(number) => bans::lift(context, request, number),
         AdminRoute::Audit => bans::audit(context, request),
         AdminRoute::Announcements => announcements::announce(context, request),
+        AdminRoute::Accounts => accounts::list(context, request),
+        AdminRoute::Account(name) => accounts::give_back(context, request, name),
+        AdminRoute::Person(name) if request.head.method == "DELETE" => accounts::erase(context, request, name),
+        AdminRoute::Person(name) => accounts::describe(context, request, name),
         AdminRoute::Rooms if request.head.method == "POST" => rooms::create(context, request),
         AdminRoute::Rooms => rooms::list(context, request),
         AdminRoute::Room(room) => rooms::end(context, request, room),

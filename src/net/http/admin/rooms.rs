@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::parameters::limit;
 use crate::chat::policy::RoomOptions;
 use crate::chat::{Refusal, RoomName, UserName};
 use crate::engine::admin::check;
@@ -50,8 +51,7 @@ pub fn list(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respons
     check(&who)?;
     let after = query::value(request.head.query, "after")?.map(|room| RoomName::parse(&room)).transpose();
     let after = after.map_err(|error| bad(format!("after {error}")))?;
-    let limit = request.number("limit")?.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let (rooms, next) = context.engine.room_overviews(&who, after.as_ref(), limit.unwrap_or(super::LIMIT_DEFAULT))?;
+    let (rooms, next) = context.engine.room_overviews(&who, after.as_ref(), limit(request)?)?;
     Ok(Response::json(200, json::room_overviews_body(&rooms, next.as_ref())))
 }
 

@@ -13,6 +13,9 @@ use std::{env, fs, io};
 
 use flate2::{Compression, Crc, GzBuilder};
 
+/// What the names of the files begin with that only admins load.
+const ADMIN: &str = "admin";
+
 /// The script that the list of the files is put into.
 const SERVICE_WORKER: &str = "service-worker.js";
 
@@ -59,11 +62,11 @@ fn main() -> io::Result<()> {
     fs::write(out.join("page.rs"), format!("&[\n{}]", String::from_iter(rows.into_values())))
 }
 
-/// The service worker's script with the files that a browser uses, and a checksum of them all.
+/// The service worker's script with the files that a browser uses for the chat, and a checksum of them all.
 fn with_files(script: &[u8], checksums: &[(String, String)]) -> Vec<u8> {
     let is_used =
         |name: &str| ["js", "css", "html", "svg", "png", "webmanifest"].iter().any(|kind| name.ends_with(kind));
-    let rows = checksums.iter().filter(|(name, _)| is_used(name));
+    let rows = checksums.iter().filter(|(name, _)| is_used(name) && !name.starts_with(ADMIN));
     let list: Vec<_> = rows.map(|(name, checksum)| format!("{name:?}:{checksum:?}")).collect();
     let files = format!("{{{}}}", list.join(","));
     let mut build = Crc::new();

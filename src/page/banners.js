@@ -8,6 +8,7 @@ export function Banners({ chat, room, now, ui }) {
   const pause = chat.pause ?? room?.pause;
   return html`${pause && pauseBanner(pause, now)}
     ${chat.problem && problemBanner(chat)}
+    ${chat.announced && announcementBanner(chat)}
     ${[...chat.invitations].map(([name, by]) => invitationBanner(chat, ui, name, by))}
     ${chat.isOutdated && outdatedBanner()}
     ${room?.savedAt && room.joinState !== "in" && savedBanner(room)}
@@ -62,6 +63,16 @@ function missingKeyBanner(room, ui) {
 
 function pauseBanner({ text, until }, now) {
   return html`<div class="banner" role="status"><p>${text}<span aria-hidden="true"> You can continue ${formatCountdown(until - now)}.</span></p></div>`;
+}
+
+function announcementBanner(chat) {
+  const { by, text, at } = chat.announced;
+  const dismiss = () => {
+    chat.announced = undefined;
+    chat.changed();
+  };
+  return html`<div class="banner" role="status" key="announced"><p><${User} of=${by} /> announces to all: <bdi>${text}</bdi> <time datetime=${at}>${formatDateTime(at)}</time></p>
+    <${IconButton} icon="close" label="Dismiss the announcement" onClick=${dismiss} /></div>`;
 }
 
 function problemBanner(chat) {

@@ -459,8 +459,9 @@ const handlers = {
     chat.loadRooms();
     chat.welcomed();
   },
-  announcement(chat, { by, text }) {
-    chat.showProblem(`${by} announces to all: ${text}`, "announcement");
+  announcement(chat, { by, text, at }) {
+    chat.announced = { by, text, at }; // it stays in every room, until it is dismissed
+    chat.changed();
   },
   draining(chat) {
     chat.showProblem("The server is about to shut down. The page will connect again by itself.", "draining");

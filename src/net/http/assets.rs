@@ -24,12 +24,12 @@ struct Forms<'a> {
     version: &'a str,
 }
 
-/// The page, whose files are below `base_path`.
-pub fn page(request: &RequestHead<'_>, base_path: &str) -> Response {
+/// The page of this name, whose files are below `base_path`.
+pub fn page(request: &RequestHead<'_>, name: &str, base_path: &str) -> Response {
     if base_path.is_empty() {
-        return asset(request, "index.html");
+        return asset(request, name);
     }
-    let Some(file) = page::file("index.html") else { return nothing() };
+    let Some(file) = page::file(name) else { return nothing() };
     let text = String::from_utf8_lossy(file.bytes).replace("\"/assets/", &format!("\"{base_path}/assets/"));
     let version = format!("{}-{base_path}", file.checksum);
     // It is small, and to compress it would take more stack than this thread is to have.

@@ -21,6 +21,8 @@ use crate::wire::json;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route<'a> {
     Page,
+    /// The page of admins.
+    AdminPage,
     Asset(&'a str),
     Alive,
     Ready,
@@ -145,7 +147,8 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
         Response::refusal(&refusal)
     };
     match route {
-        Route::Page => assets::page(request.head, request.base_path),
+        Route::Page => assets::page(request.head, "index.html", request.base_path),
+        Route::AdminPage => assets::page(request.head, "admin.html", request.base_path),
         Route::Asset(name) => assets::asset(request.head, name),
         Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
         Route::Ready => ready(context),
@@ -244,6 +247,7 @@ fn of_rooms(context: &ServerContext, request: &mut ApiRequest<'_>, route: Route<
 fn route<'a>(context: &ServerContext, path: &'a str) -> Option<Route<'a>> {
     Some(match path {
         "/" => Route::Page,
+        "/admin" => Route::AdminPage,
         "/healthz" => Route::Alive,
         "/readyz" => Route::Ready,
         "/metrics" => Route::Metrics,
@@ -335,7 +339,8 @@ fn webhook_route<'a>(room: Option<&'a str>, parts: &[&'a str]) -> Option<Route<'
 
 fn allowed(route: Route<'_>) -> &'static str {
     match route {
-        Route::Page | Route::Asset(_) | Route::Alive | Route::Ready | Route::Metrics => "GET, HEAD, OPTIONS",
+        Route::Page | Route::AdminPage | Route::Asset(_) => "GET, HEAD, OPTIONS",
+        Route::Alive | Route::Ready | Route::Metrics => "GET, HEAD, OPTIONS",
         Route::Rooms
         | Route::Messages(_)
         | Route::Private(_)
@@ -371,6 +376,7 @@ pub fn addresses() -> Vec<(String, &'static str)> {
     let (room, user, seq, webhook) = ("{room}", "{user}", "{seq}", "{webhook}");
     let all = [
         Route::Page,
+        Route::AdminPage,
         Route::Asset("{file}"),
         Route::Alive,
         Route::Ready,
@@ -422,6 +428,7 @@ pub fn addresses() -> Vec<(String, &'static str)> {
 fn address(route: Route<'_>) -> String {
     match route {
         Route::Page => "/".to_owned(),
+        Route::AdminPage => "/admin".to_owned(),
         Route::Asset(file) => format!("/assets/{file}"),
         Route::Alive => "/healthz".to_owned(),
         Route::Ready => "/readyz".to_owned(),

@@ -252,6 +252,7 @@ pub fn answers(address: &str, method: &str) -> Option<Answers> {
     match (address, method) {
         (
             "/"
+            | "/admin"
             | "/assets/{file}"
             | "/healthz"
             | "/readyz"

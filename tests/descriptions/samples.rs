@@ -358,8 +358,8 @@ pub fn bans() -> Vec<ServerBan> {
 /// One of each kind.
 pub fn server_audit() -> Vec<ServerAuditEntry> {
     use ServerActionKind::{
-        Announced, Banned, ConnectionEnded, NameReleased, PersonErased, RoomCreated, RoomEnded, RoomHandedOver,
-        RoomRetained, Unbanned,
+        Announced, Banned, ConnectionEnded, NameReleased, OperatorSignedIn, PersonErased, RoomCreated, RoomEnded,
+        RoomHandedOver, RoomModerated, RoomRetained, Unbanned,
     };
     let entry = |(i, kind)| {
         let about = Some("Bob".into());
@@ -375,6 +375,8 @@ pub fn server_audit() -> Vec<ServerAuditEntry> {
         RoomEnded,
         RoomHandedOver,
         RoomRetained,
+        RoomModerated,
+        OperatorSignedIn,
         NameReleased,
         PersonErased,
     ];

@@ -27,6 +27,10 @@ pub enum ServerActionKind {
     RoomHandedOver,
     /// How much of a room's history is kept was changed.
     RoomRetained,
+    /// A room was moderated by an admin who may do so as an admin alone.
+    RoomModerated,
+    /// Somebody became an operator of the server on IRC.
+    OperatorSignedIn,
     /// A registered name was given back.
     NameReleased,
     /// What there is of a person was erased, or a part of it.
@@ -46,6 +50,8 @@ impl ServerActionKind {
             Self::RoomEnded => "room_ended",
             Self::RoomHandedOver => "room_handed_over",
             Self::RoomRetained => "room_retained",
+            Self::RoomModerated => "room_moderated",
+            Self::OperatorSignedIn => "operator_signed_in",
             Self::NameReleased => "name_released",
             Self::PersonErased => "person_erased",
         }

@@ -75,7 +75,7 @@ impl Engine {
         check(who)?;
         self.room_info(who, room)?;
         self.record(who, ServerActionKind::RoomEnded, room.as_str())?;
-        self.moderate(who, room, ModerationRequest::End, None).map(drop)
+        self.moderate_recorded(None, who, room, ModerationRequest::End, None).map(drop)
     }
 
     /// Gives a room to another owner on behalf of an admin.
@@ -86,7 +86,8 @@ impl Engine {
         check(who)?;
         self.room_info(who, room)?;
         self.record(who, ServerActionKind::RoomHandedOver, &format!("{room} {user}"))?;
-        self.moderate(who, room, ModerationRequest::Role { user, role: Role::Owner }, None).map(drop)
+        let request = ModerationRequest::Role { user, role: Role::Owner };
+        self.moderate_recorded(None, who, room, request, None).map(drop)
     }
 
     /// Changes how much of a room's history is kept, on behalf of an admin, and returns it.

@@ -186,7 +186,24 @@ impl Engine {
         request: ModerationRequest,
         note: Option<Note>,
     ) -> Result<bool, Refusal> {
-        self.room_info(who, room)?;
+        let RoomInfo { policy, .. } = self.room_info(who, room)?;
+        let request = self.with_registered(request)?;
+        self.record_moderation(who, room, &policy, &request)?;
+        self.moderate_recorded(connection, who, room, request, note)
+    }
+
+    /// The same where the server's audit has it already, if it has to.
+    ///
+    /// # Errors
+    /// As above.
+    pub(in crate::engine) fn moderate_recorded(
+        &self,
+        connection: Option<u64>,
+        who: &Identity,
+        room: &RoomName,
+        request: ModerationRequest,
+        note: Option<Note>,
+    ) -> Result<bool, Refusal> {
         let request = self.with_registered(request)?;
         match self.hub.ask(room, who.clone(), RoomRequest::Moderate { request, note, connection })? {
             Event::Refused(refusal) => Err(refusal),

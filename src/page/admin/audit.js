@@ -12,6 +12,8 @@ const DONE = {
   room_ended: "ended a room",
   room_handed_over: "handed over a room",
   room_retained: "changed how much of a room is kept",
+  room_moderated: "moderated a room",
+  operator_signed_in: "became an operator on IRC",
   name_released: "gave a name back",
   person_erased: "erased a person",
 };

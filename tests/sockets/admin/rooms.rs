@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{api, list, server};
+use super::{admin, api, list, server};
 use crate::harness::issuer::{claim, welcomed};
 use crate::harness::{TestServer, WebSocketClient};
 
@@ -57,6 +57,27 @@ fn an_admin_creates_hands_over_and_ends_a_room_and_the_server_remembers_it() {
     assert_eq!(said[0], "room_ended");
     assert_eq!(said[said.len() - 1], "room_created");
     assert!(said.contains(&json!("room_handed_over")));
+}
+
+#[test]
+fn what_an_admin_decides_in_a_room_as_an_admin_alone_is_in_the_audit_of_the_server() {
+    let server = server();
+    let (mut ann, _) = welcomed(&server, &claim(&server, "Ann"));
+    ann.ask(json!({"type": "create", "room": "den"}));
+    ann.ask(json!({"type": "settings", "room": "den", "slow_mode_s": 5}));
+    let (mut root, _) = welcomed(&server, &admin());
+    root.ask(json!({"type": "join", "room": "den"}));
+    assert_eq!(list(&server, "audit").len(), 0, "the owner does what is the owner's");
+    root.ask(json!({"type": "mute", "room": "den", "user": "Bob"}));
+    assert_eq!(root.ask(json!({"type": "kick", "room": "den", "user": "Nobody"}))["code"], "not_found");
+    root.ask(json!({"type": "create", "room": "own"}));
+    root.ask(json!({"type": "settings", "room": "own", "slow_mode_s": 5}));
+    root.ask(json!({"type": "end", "room": "own"}));
+    root.ask(json!({"type": "end", "room": "den"}));
+    let said: Vec<_> = list(&server, "audit").iter().map(|entry| entry["about"].clone()).collect();
+    assert_eq!(said[0], "den ended");
+    assert_eq!(said[said.len() - 1], "den muted Bob");
+    assert!(said.iter().all(|about| !about.as_str().unwrap().starts_with("own")), "{said:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{server, server_with};
 use crate::harness::{IrcClient, TestServer, WebSocketClient};
-use roomd::chat::UserName;
+use roomd::chat::{AuthLevel, Identity, UserName};
 use roomd::settings::IrcOperator;
 
 fn with_operator() -> TestServer {
@@ -51,6 +51,11 @@ fn an_operator_ends_the_connections_of_a_user_on_every_door() {
     alice.ask("OPER olga :a long password");
     alice.expect("KILL zz :why", &[":irc.roomd 401 alice zz :No such nick/channel"]);
     alice.expect("KILL bob :why", &[]);
+    let root = Identity { auth_level: AuthLevel::Admin, ..Identity::guest(UserName::parse("Root").unwrap()) };
+    let audit = server.engine().server_audit(&root, None, 9).unwrap().entries;
+    let said: Vec<_> = audit.iter().map(|entry| (&*entry.what, entry.by.as_str())).collect();
+    assert_eq!(said, [("connection_ended", "olga"), ("connection_ended", "olga"), ("operator_signed_in", "olga")]);
+    assert_eq!(audit[2].about.as_deref(), Some("alice"));
     let ending = bob.ending();
     assert!(ending.last().unwrap().contains("An admin of the server has ended this connection"), "{ending:?}");
     assert_eq!(page.wait_for_type("goodbye")["reason"], "ended_by_admin");

@@ -18,12 +18,12 @@ pub fn oper(this: &mut Conversation, line: &Line) -> Option<End> {
     let wrong = || Refusal::new(Code::Unauthorized, "Password incorrect");
     let now = this.engine().clock.now().since_start;
     let found = this.engine().address_limits.log_in(this.connection.address(), now, || known().ok_or_else(wrong));
-    match found {
-        Ok(known) => {
-            let (user, own) = (known.name.clone(), this.connection.as_others_see());
-            log::info!(operator = user.as_str(), user = this.who().user.as_str(); "operator on IRC");
-            this.engine().directory.set_operator(own, true);
-            this.operator = Some(Identity { user, auth_level: AuthLevel::Admin, claims: None });
+    let found = found.map(|known| Identity { user: known.name.clone(), auth_level: AuthLevel::Admin, claims: None });
+    match found.and_then(|operator| this.engine().record_operator(&operator, &this.who().user).map(|()| operator)) {
+        Ok(operator) => {
+            log::info!(operator = operator.user.as_str(), user = this.who().user.as_str(); "operator on IRC");
+            this.engine().directory.set_operator(this.connection.as_others_see(), true);
+            this.operator = Some(operator);
             this.client.numeric("381", "", "You are now an IRC operator");
             let head = format!("MODE {}", this.client.nick);
             this.own_line(&head, "+o");

@@ -29,6 +29,7 @@ pub mod wire;
 
 pub use assemble::{Report, Server, StartError};
 pub use engine::clients::member::{Member, MemberOptions, Sent};
+pub use engine::clients::pattern_member::PatternMember;
 pub use engine::clients::recipient::{ChannelRecipient, Delivery, DeliveryMode, Recipient, Segment, Undelivered};
 pub use settings::Settings;
 /// The channels of the crate `crossbeam-channel`, as [`ChannelRecipient`] takes one: a program that embeds the server need not name

@@ -9,6 +9,8 @@
 
 #[path = "shuttle/outbox.rs"]
 mod outbox;
+#[path = "shuttle/patterns.rs"]
+mod patterns;
 
 use std::collections::VecDeque;
 use std::io;

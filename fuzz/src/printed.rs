@@ -30,6 +30,11 @@ pub fn check(encoder: &mut Encoder, event: &Event, id: Option<&Id>) {
                 assert_eq!(bytes, expected.as_bytes());
             }
             Encoding::TextFrames => assert_eq!(texts(bytes), lines),
+            Encoding::TextLinesOfPattern => {
+                let expected: String = heard(event, &lines).iter().flat_map(|line| [line, "\n"]).collect();
+                assert_eq!(bytes, expected.as_bytes());
+            }
+            Encoding::TextFramesOfPattern => assert_eq!(texts(bytes), heard(event, &lines)),
             Encoding::Json => json(&texts(bytes), event, id, "room"),
             Encoding::JsonTopic => json(&texts(bytes), event, id, "topic"),
             Encoding::JsonLines => json(&units(bytes, "\n"), event, id, "room"),
@@ -62,6 +67,21 @@ fn text(event: &Event) -> Vec<String> {
         lines.push(line.to_owned());
     });
     lines
+}
+
+/// The same lines of a room that the client hears by a pattern.
+fn heard(event: &Event, lines: &[String]) -> Vec<String> {
+    let place = match event {
+        Event::Message(message) => format!("[{}] ", message.room),
+        Event::Edit { room, .. }
+        | Event::Join { room, .. }
+        | Event::Leave { room, .. }
+        | Event::Lagged { room, .. } => {
+            format!("[{room}] ")
+        }
+        _ => String::new(),
+    };
+    lines.iter().map(|line| format!("{place}{line}")).collect()
 }
 
 /// The texts that each end so.

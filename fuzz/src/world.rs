@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use roomd::chat::command::PatternRequest;
 use roomd::chat::members::MemberId;
 use roomd::chat::policy::ModerationRequest;
 use roomd::chat::room::{Effect, Input, JoinRequest, Room, Snapshot};
@@ -123,6 +124,12 @@ impl World {
             Action::Leave { room, reason, id } => {
                 _ = self.session.rooms_mut().remove(&room);
                 self.step(&room, Input::Leave { member: SELF, reason, id });
+            }
+            Action::Patterns { request: PatternRequest::Subscribe(pattern), id } => {
+                self.tell(id, &Event::Subscribed { pattern });
+            }
+            Action::Patterns { request: PatternRequest::Unsubscribe(pattern), id } => {
+                self.tell(id, &Event::Unsubscribed { pattern });
             }
             Action::Tell { room, request, id } => self.say(&room, request, id),
             Action::Private { to, request, id } => {

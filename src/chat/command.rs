@@ -10,6 +10,7 @@ use super::display_names::DisplayNameRequest;
 use super::id::Id;
 use super::join_options::JoinOptions;
 use super::note::Note;
+use super::pattern::Pattern;
 use super::policy::{InvitationOptions, ModerationRequest, RoomOptions};
 use super::position::Position;
 use super::presence::Status;
@@ -63,6 +64,15 @@ pub enum InvitationRequest {
     List,
 }
 
+/// What a client asks of its patterns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PatternRequest {
+    /// Be given what all topics say that match one.
+    Subscribe(Pattern),
+    /// Be given it no longer.
+    Unsubscribe(Pattern),
+}
+
 /// A command. `room: None` is the text dialect's current room.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -70,6 +80,8 @@ pub enum Command {
     Join { room: RoomName, options: JoinOptions },
     /// Leave a room, perhaps with a last word.
     Leave { room: Option<RoomName>, note: Option<Note> },
+    /// Subscribe to the topics that a pattern matches, or no longer.
+    Patterns(PatternRequest),
     /// Ask something of a room that the client is in, or of a private conversation of its user's.
     ToRoom { room: Option<RoomName>, request: RoomRequest },
     /// The bare form: subscribe if needed, then publish.

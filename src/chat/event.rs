@@ -13,6 +13,7 @@ use super::group::GroupName;
 use super::leave_reason::LeaveReason;
 use super::listed_room::Memberships;
 use super::message::{Body, Message, Mid};
+use super::pattern::Pattern;
 use super::policy::{AuditEntry, Invitation, ModerationAction, Role, RoomSubject};
 use super::presence::Presence;
 use super::receipt::{Receipt, ReceiptMark};
@@ -51,6 +52,10 @@ pub enum Event {
     Entered { room: RoomName, user: UserName },
     /// You have left the room.
     Left { room: RoomName },
+    /// You are subscribed to the topics that match.
+    Subscribed { pattern: Pattern },
+    /// You are no longer.
+    Unsubscribed { pattern: Pattern },
     /// Your message has its number; `ephemeral`: as in [`Message`].
     Sent {
         room: RoomName,

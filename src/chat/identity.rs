@@ -102,8 +102,13 @@ impl Identity {
     /// Whether the token allows the room; the room's policy decides besides.
     #[must_use]
     pub fn may_enter(&self, room: &RoomName) -> bool {
-        let rooms = self.claims.as_ref().and_then(|claims| claims.rooms.as_ref());
-        rooms.is_none_or(|rooms| rooms.contains(room))
+        self.rooms().is_none_or(|rooms| rooms.contains(room))
+    }
+
+    /// The rooms that the token is for; `None`: all of them.
+    #[must_use]
+    pub fn rooms(&self) -> Option<&[RoomName]> {
+        self.claims.as_ref().and_then(|claims| claims.rooms.as_deref())
     }
 
     /// Whether the token is for every room.

@@ -80,6 +80,8 @@ pub struct Members {
     asking: BTreeMap<UserName, BTreeSet<MemberId>>,
     /// The users who are typing, and until when on the monotonic clock. Few, whatever the room's size.
     typing: BTreeMap<UserName, Duration>,
+    /// Connections that are in it by a pattern.
+    matched: usize,
     /// Connections through other servers.
     connections_elsewhere: usize,
     /// What other servers have to be told; `None`: there are none.
@@ -93,10 +95,16 @@ impl Members {
         self.members.len()
     }
 
-    /// Whether nobody is in the room.
+    /// Connections that have joined the room, without those that are in it by a pattern.
+    #[must_use]
+    pub fn joined(&self) -> usize {
+        self.members.len() - self.matched
+    }
+
+    /// Whether nobody has joined the room.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.joined() == 0
     }
 
     /// The member of this number.
@@ -145,6 +153,7 @@ impl Members {
         if member.asks_receipts {
             self.asking.entry(member.user.clone()).or_default().insert(id);
         }
+        self.matched += usize::from(member.visibility == Visibility::Matched);
         if !member.visibility.is_listed() {
             self.members.insert(id, member);
             return false;
@@ -168,6 +177,7 @@ impl Members {
     pub fn leave(&mut self, id: MemberId, reason: &LeaveReason) -> Option<(RoomMember, bool, bool)> {
         let member = self.members.remove(&id)?;
         self.forget_asking(id, &member.user);
+        self.matched -= usize::from(member.visibility == Visibility::Matched);
         if !member.visibility.is_listed() {
             return Some((member, false, false));
         }

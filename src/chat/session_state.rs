@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::bookmark::BookmarkRequest;
 use super::capabilities::Capabilities;
-use super::command::{Command, Cost, InvitationRequest, Request, Seen};
+use super::command::{Command, Cost, InvitationRequest, PatternRequest, Request, Seen};
 use super::device::DeviceRequest;
 use super::display_names::DisplayNameRequest;
 use super::end::End;
@@ -49,6 +49,8 @@ pub enum Action {
     Join(Join),
     /// Leave a room, and tell the client.
     Leave { room: RoomName, reason: LeaveReason, id: Option<Id> },
+    /// Subscribe to the topics that a pattern matches, or no longer, and tell the client.
+    Patterns { request: PatternRequest, id: Option<Id> },
     /// Pass a request to a room.
     Tell { room: RoomName, request: RoomRequest, id: Option<Id> },
     /// Read a part of the history of a room that it is in.
@@ -118,7 +120,7 @@ pub struct SessionState<H = ()> {
     identity: Identity,
     capabilities: Capabilities,
     rooms: JoinedRooms<H>,
-    /// Whether it has published a message: its name is final.
+    /// Whether it has published a message, or subscribed to a pattern: its name is final.
     has_published: bool,
     /// While it has yet to authenticate, which precedes anything else: the join that waits for it.
     awaiting_auth: Option<Box<Option<(RoomName, JoinOptions)>>>,
@@ -313,6 +315,7 @@ impl<H> SessionState<H> {
                 let room = self.room_or_current(room)?;
                 actions.push(Action::Leave { room, reason: LeaveReason::Left(note), id });
             }
+            Command::Patterns(request) => self.change_patterns(request, id, actions),
             Command::ToRoom { room, request } => {
                 request.check(self.limits.message_bytes)?;
                 let room = self.room_or_conversation(room)?;

@@ -1,7 +1,7 @@
 //! How much of a membership others see.
 //!
-//! Chosen by whoever joins: a client that asks for a room by name, one that subscribes by the bare form, or a
-//! stream of events that only reads. The room decides what follows from it.
+//! Chosen by whoever joins: a client that asks for a room by name, one that subscribes by the bare form, a
+//! stream of events that only reads, or a subscription to a pattern. The room decides what follows from it.
 
 /// What others see of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum Visibility {
     Silent,
     /// Its join is answered, and nobody learns of it: it is in no list, gives no receipts and gets none.
     Hidden,
+    /// By a pattern: its join is not answered, and nobody learns of it, as of one that is hidden.
+    Matched,
 }
 
 impl Visibility {
@@ -24,12 +26,12 @@ impl Visibility {
     /// Whether the join is answered with `joined`.
     #[must_use]
     pub fn is_answered(self) -> bool {
-        self != Self::Silent
+        matches!(self, Self::Announced | Self::Hidden)
     }
 
     /// Whether the member's user counts among those in the room.
     #[must_use]
     pub fn is_listed(self) -> bool {
-        self != Self::Hidden
+        matches!(self, Self::Announced | Self::Silent)
     }
 }

@@ -320,6 +320,8 @@ export interface Joined {
 export interface Replies {
   auth: Welcome;
   leave: { type: "left"; id: number; room: string };
+  subscribe: { type: "subscribed"; id: number; pattern: string };
+  unsubscribe: { type: "unsubscribed"; id: number; pattern: string };
   history: History;
   search: History | Found;
   members: { type: "members"; id: number; room: string; members: Presence[]; count: number; operators?: string[]; voices?: string[] };
@@ -509,6 +511,13 @@ export class Client {
   /** Leaves a room. Rejects with the server's refusal; the client forgets the room all the same. Without a
    * connection it resolves with undefined. */
   leave(room: string): Promise<Replies["leave"] | undefined>;
+
+  /** Subscribes to every topic whose name matches a pattern, also to those that open later, and again after each reconnect:
+   * `*` is one level between dots, `>` at the end one or more. Each message comes once, also of a room that was joined; what a
+   * topic says without a connection is missed. Rejects with the server's refusal, or with `interrupted`. */
+  subscribe(pattern: string): Promise<Replies["subscribe"]>;
+  /** Ends that: afterwards nothing more comes that no other pattern matches. */
+  unsubscribe(pattern: string): Promise<Replies["unsubscribe"]>;
 
   /** Publishes in a room that was joined. Resolves when the server has stored the message, over as many
    * connections as that takes; rejects when the server refuses it for good. Only what is `deleted` has no body. */

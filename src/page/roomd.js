@@ -71,6 +71,7 @@ export class Client {
   #resumeToken;
   #lastId = 0;
   #subscriptions = new Map(); // room → Subscription
+  #patterns = new Map(); // pattern → "pending", "sent" or "subscribed"
   #privates = new Map(); // private room → {seq, at} of the newest message seen
   #pending = new Map(); // id → the command that waits for a reply
   #requests = []; // not sent yet
@@ -137,6 +138,17 @@ export class Client {
     return this.#state.phase === "online" ? this.request({ type: "leave", room }) : Promise.resolve();
   }
 
+  async subscribe(pattern) {
+    const reply = await this.request({ type: "subscribe", pattern });
+    this.#patterns.set(pattern, "subscribed");
+    return reply;
+  }
+
+  unsubscribe(pattern) {
+    this.#patterns.delete(pattern);
+    return this.request({ type: "unsubscribe", pattern });
+  }
+
   publish(room, body, options) {
     return this.#deliver({ type: "message", room, ...bodyOf(body) }, options);
   }
@@ -189,6 +201,11 @@ export class Client {
       subscription.state = "joining";
       this.#sendCommand({ type: "join", room, ...subscription.request() }, { room });
     }
+    for (const [pattern, state] of this.#patterns) {
+      if (state !== "pending") continue;
+      this.#patterns.set(pattern, "sent");
+      this.#sendCommand({ type: "subscribe", pattern }, { pattern });
+    }
     for (const request of requests) if (!leaves.includes(request)) this.#sendCommand(request.command, request);
     const window = this.#limits.rate?.per_s === 0 ? WINDOW : 1;
     const sendable = this.#unsent.filter(({ command }) => !this.#pauses.has(command.room));
@@ -236,6 +253,7 @@ export class Client {
   }
 
   #onEvent(event) {
+    if (event.topic) event.room = event.topic; // of a pattern's topics
     const { type, room } = event;
     switch (type) {
       case "welcome":
@@ -291,6 +309,7 @@ export class Client {
       this.#onResumed(pending.resume, error ? {} : event);
     } else if (error && isTemporary(error, pending)) {
       if (pending.room) this.#rejoinLater(pending.room);
+      else if (pending.pattern) this.#patterns.set(pending.pattern, "pending");
       else if (!pending.message && !pending.fence) this.#requests.push(pending);
       this.#pause(error);
     } else if (pending.message) {
@@ -298,6 +317,8 @@ export class Client {
     } else if (pending.room) {
       if (error) this.#endSubscription(pending.room, error);
       else this.#onJoined(event);
+    } else if (pending.pattern) {
+      this.#onSubscribed(pending.pattern, error);
     } else if (pending.fence) {
       pending.fence.settle();
     } else if (error) {
@@ -306,6 +327,18 @@ export class Client {
       pending.resolve?.(event);
     }
     this.#pump();
+  }
+
+  // Subscribed again on another connection; or no longer, which was meant for now.
+  #onSubscribed(pattern, error) {
+    if (!this.#patterns.has(pattern)) return;
+    if (!error) return void this.#patterns.set(pattern, "subscribed");
+    this.#patterns.delete(pattern);
+    this.#emit({ ...error, type: "refused" });
+  }
+
+  #setPatterns(state) {
+    for (const pattern of this.#patterns.keys()) this.#patterns.set(pattern, state);
   }
 
   #rejoinLater(room) {
@@ -321,7 +354,10 @@ export class Client {
 
   // Without `rooms` the session has expired: then each room is joined again.
   #onResumed(welcome, { user, resume, rooms = {} }) {
-    if (user) this.#user = user;
+    if (user) {
+      this.#user = user;
+      this.#setPatterns("subscribed"); // by the server, with the session
+    }
     const events = [];
     const left = [];
     for (const [room, reply] of Object.entries(rooms)) {
@@ -473,6 +509,7 @@ export class Client {
       socket.close(...(code ? [code] : []));
     }
     for (const subscription of this.#subscriptions.values()) subscription.disconnected();
+    this.#setPatterns("pending");
     for (const message of this.#unsent) message.id = undefined;
     const failed = [...this.#pending.values(), ...this.#requests.splice(0)];
     this.#pending.clear();

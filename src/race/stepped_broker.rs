@@ -73,9 +73,11 @@ impl Queued {
                 Asker::NonMember(speaker) => ("request", SentBy::User(speaker.user.clone())),
                 Asker::Member(member, _) => ("request", SentBy::Member(*member)),
             },
+            BrokerCommand::Match { .. } => ("match", SentBy::Server),
             BrokerCommand::Flush(_) | BrokerCommand::CatchUp | BrokerCommand::Wake => return None,
         };
-        Some(Self { what, who, has_seat: matches!(command, BrokerCommand::Join(_) | BrokerCommand::Keep(_)) })
+        let has_seat = matches!(command, BrokerCommand::Join(_) | BrokerCommand::Keep(_) | BrokerCommand::Match { .. });
+        Some(Self { what, who, has_seat })
     }
 }
 
@@ -279,6 +281,7 @@ impl SteppedBroker {
             }
             None => {
                 assert_eq!(broker.ask(Broker::members), Some(0), "a broker ends when nobody can send");
+                broker.close();
                 broker.end();
                 self.discard();
                 Life::Ended

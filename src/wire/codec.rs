@@ -16,6 +16,10 @@ pub enum Encoding {
     TextFrames,
     /// The text dialect, lines that end with LF.
     TextLines,
+    /// [`Encoding::TextFrames`] of a room that the client hears by a pattern: what is said begins with its name.
+    TextFramesOfPattern,
+    /// [`Encoding::TextLines`], likewise.
+    TextLinesOfPattern,
     /// The JSON dialect, one object a WebSocket text frame.
     Json,
     /// The same, with `topic` in place of `room`.
@@ -68,6 +72,8 @@ pub(super) struct Codec {
 pub(super) enum Dialect {
     /// Lines for people, who are in one room at a time.
     Text,
+    /// The same, of the rooms that they hear besides.
+    TextOfPattern,
     /// Objects for programs; `room_field` is the field that names a room.
     Json { room_field: &'static str },
     /// Lines for IRC clients.
@@ -92,8 +98,8 @@ impl Encoding {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::TextFrames => "websocket-text",
-            Self::TextLines => "lines",
+            Self::TextFrames | Self::TextFramesOfPattern => "websocket-text",
+            Self::TextLines | Self::TextLinesOfPattern => "lines",
             Self::Json | Self::JsonTopic => "websocket-json",
             Self::EventStream => "sse",
             Self::JsonLines => "ndjson",
@@ -103,9 +109,11 @@ impl Encoding {
     }
 
     /// One of each kind, and IRC with nothing and with everything negotiated.
-    pub const SAMPLES: [Self; 10] = [
+    pub const SAMPLES: [Self; 12] = [
         Self::TextFrames,
         Self::TextLines,
+        Self::TextFramesOfPattern,
+        Self::TextLinesOfPattern,
         Self::Json,
         Self::JsonTopic,
         Self::EventStream,
@@ -121,6 +129,8 @@ impl Encoding {
         let (dialect, framing) = match self {
             Self::TextFrames => (Dialect::Text, Framing::Frames),
             Self::TextLines => (Dialect::Text, Framing::Lines),
+            Self::TextFramesOfPattern => (Dialect::TextOfPattern, Framing::Frames),
+            Self::TextLinesOfPattern => (Dialect::TextOfPattern, Framing::Lines),
             Self::Json => (Dialect::Json { room_field: "room" }, Framing::Frames),
             Self::JsonTopic => (Dialect::Json { room_field: "topic" }, Framing::Frames),
             Self::EventStream => (Dialect::Json { room_field: "room" }, Framing::Events),
@@ -140,6 +150,17 @@ impl Encoding {
         }
     }
 
+    /// The encoding of the events of a room that a pattern of the client's matches; `None`: it cannot have any.
+    #[must_use]
+    pub fn of_pattern(self) -> Option<Self> {
+        match self {
+            Self::TextFrames => Some(Self::TextFramesOfPattern),
+            Self::TextLines => Some(Self::TextLinesOfPattern),
+            Self::Json => Some(Self::JsonTopic),
+            _ => None,
+        }
+    }
+
     /// The encoding of the events of a room in which the client is in a group; `None`: it cannot be in one.
     #[must_use]
     pub fn of_group(self) -> Option<Self> {
@@ -149,7 +170,11 @@ impl Encoding {
             Self::Json => GroupEncoding::Json,
             Self::JsonTopic => GroupEncoding::JsonTopic,
             Self::Group(of) => of,
-            Self::EventStream | Self::JsonLines | Self::Irc(_) => return None,
+            Self::TextFramesOfPattern
+            | Self::TextLinesOfPattern
+            | Self::EventStream
+            | Self::JsonLines
+            | Self::Irc(_) => return None,
         };
         Some(Self::Group(of))
     }
@@ -170,7 +195,7 @@ impl Encoding {
     #[must_use]
     pub fn capabilities(self) -> Capabilities {
         match self {
-            Self::TextFrames | Self::TextLines => {
+            Self::TextFrames | Self::TextLines | Self::TextFramesOfPattern | Self::TextLinesOfPattern => {
                 Capabilities { single_room: true, welcome: false, asks: true, resumes: true }
             }
             Self::Json | Self::JsonTopic => {
@@ -194,8 +219,8 @@ impl Encoding {
         let Codec { dialect, framing } = self.codec();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         match (dialect, framing) {
-            (Dialect::Text, Framing::Frames) => text::parse(without_line_end(text)),
-            (Dialect::Text, Framing::Lines | Framing::Events | Framing::IrcLines) => text::parse(text),
+            (Dialect::Text | Dialect::TextOfPattern, Framing::Frames) => text::parse(without_line_end(text)),
+            (Dialect::Text | Dialect::TextOfPattern, _) => text::parse(text),
             (Dialect::Json { .. }, _) => json::parse(text).map(Some),
             // What a line of IRC asks for depends on the lines before it: `net/irc` knows.
             (Dialect::Irc(_), _) => {

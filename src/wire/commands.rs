@@ -8,11 +8,13 @@ use super::json::fields::Fields;
 use super::text::arguments::Arguments;
 use super::text::moderation;
 use crate::chat::bookmark::BookmarkRequest;
-use crate::chat::command::InvitationRequest;
+use crate::chat::command::{InvitationRequest, PatternRequest};
 use crate::chat::device::DeviceRequest;
 use crate::chat::display_names::DisplayNameRequest;
 use crate::chat::policy::ModerationRequest;
-use crate::chat::{Body, Command, Cost, Id, Receipt, Refusal, Request, RoomRequest, ServerQuery, Signal, Span, Status};
+use crate::chat::{
+    Body, Command, Cost, Id, Pattern, Receipt, Refusal, Request, RoomRequest, ServerQuery, Signal, Span, Status,
+};
 
 /// A command, or the forms in which a kind of command is written.
 pub(super) struct Row {
@@ -78,12 +80,21 @@ impl Row {
 
 /// The values of `type` that mean a command in the JSON dialect: a list for each command, which begins with its own name.
 pub fn types() -> impl Iterator<Item = &'static [&'static str]> {
-    ROWS.iter().filter_map(|row| row.json.map(|(types, _)| types))
+    ROWS.iter().filter_map(|row| row.json.map(|(types, _)| types)).filter(|types| !types.is_empty())
 }
 
 /// The row of this `type` in the JSON dialect.
 pub(super) fn of_type(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.json.is_some_and(|(types, _)| types.contains(&name)))
+}
+
+/// The row of this `type` in the JSON dialect, if it is about a pattern of topics.
+pub(super) fn of_pattern(name: &str) -> Option<&'static Row> {
+    match name {
+        "join" | "subscribe" => Some(&SUBSCRIBE),
+        "leave" | "unsubscribe" => Some(&UNSUBSCRIBE),
+        _ => None,
+    }
 }
 
 /// The row of this word in the text dialect, which stands after the slash.
@@ -110,6 +121,20 @@ pub(super) const TOPIC: Row = row(Cost::Message).json(&[], |fields| {
     Ok(Command::Topic { room, request: RoomRequest::from(publication).quietly() })
 });
 
+/// A pattern of topics: every open room that it matches has to look.
+const SUBSCRIBE: Row = row(Cost::Message)
+    .json(&[], |fields| Ok(Command::Patterns(PatternRequest::Subscribe(fields.subscribed_pattern()?))))
+    .text("/subscribe PATTERN", "hear every room whose name matches, such as prices.*", |line| {
+        Ok(Command::Patterns(PatternRequest::Subscribe(Pattern::parse(line.all()?)?)))
+    });
+
+/// The same pattern no longer.
+const UNSUBSCRIBE: Row = row(Cost::Message)
+    .json(&[], |fields| Ok(Command::Patterns(PatternRequest::Unsubscribe(fields.pattern()?))))
+    .text("/unsubscribe PATTERN", "hear them no longer", |line| {
+        Ok(Command::Patterns(PatternRequest::Unsubscribe(Pattern::parse(line.all()?)?)))
+    });
+
 /// In the order in which `/help` lists them.
 const ROWS: &[Row] = &[
     MESSAGE,
@@ -130,6 +155,8 @@ const ROWS: &[Row] = &[
     row(Cost::Other)
         .json(&["leave", "unsubscribe"], |fields| Ok(Command::Leave { room: Some(fields.room()?), note: None }))
         .text("/leave", "leave the room", |line| line.none(Command::Leave { room: None, note: None })),
+    SUBSCRIBE,
+    UNSUBSCRIBE,
     row(Cost::Other)
         .json(&["rooms"], |_| Ok(Command::Rooms))
         .text("/rooms", "list the rooms", |line| line.none(Command::Rooms)),

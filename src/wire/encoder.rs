@@ -46,6 +46,7 @@ impl Encoder {
         let Codec { dialect, framing } = encoding.codec();
         match dialect {
             Dialect::Text => text::print(event, |line| framing.append(line.as_bytes(), out)),
+            Dialect::TextOfPattern => text::print_of_pattern(event, |line| framing.append(line.as_bytes(), out)),
             Dialect::Irc(traits) => {
                 let epoch = self.epoch.as_deref().unwrap_or_default();
                 let options = irc::PrintOptions { traits, epoch, authors: &self.authors };

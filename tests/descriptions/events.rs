@@ -29,6 +29,8 @@ fn is_told(event: &Event) -> bool {
         | Event::Joined { .. }
         | Event::Resumed { .. }
         | Event::Left { .. }
+        | Event::Subscribed { .. }
+        | Event::Unsubscribed { .. }
         | Event::Sent { .. }
         | Event::History { .. }
         | Event::Found { .. }

@@ -21,8 +21,8 @@ use roomd::chat::webhook::{
 };
 use roomd::chat::{
     About, AuthLevel, Body, Bookmark, Code, DisplayName, End, Event, GroupName, IceServer, Identity, Key, LeaveReason,
-    Limits, Message, Mid, Note, NotificationLevel, Position, Presence, Receipt, ReceiptMark, Recovery, Refusal,
-    ResumedRoom, RoomName, RoomSummary, SearchPosition, Secret, Signal, Status, Time, UserName, Welcome,
+    Limits, Message, Mid, Note, NotificationLevel, Pattern, Position, Presence, Receipt, ReceiptMark, Recovery,
+    Refusal, ResumedRoom, RoomName, RoomSummary, SearchPosition, Secret, Signal, Status, Time, UserName, Welcome,
 };
 
 pub const AT: Time = Time(1_795_197_600_000);
@@ -176,6 +176,8 @@ pub fn events() -> Vec<Event> {
     let mut all = session_events();
     all.extend([
         Event::Left { room: room.clone() },
+        Event::Subscribed { pattern: Pattern::parse("prices.*").unwrap() },
+        Event::Unsubscribed { pattern: Pattern::parse("prices.*").unwrap() },
         Event::Sent {
             room: room.clone(),
             epoch: epoch.clone(),

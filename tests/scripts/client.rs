@@ -137,6 +137,7 @@ fn printed(action: &Action) -> String {
                 if *durable { "" } else { ", ephemeral" },
             )
         }
+        Action::Patterns { request, id } => format!("asks of its patterns {request:?}{}", mark(id.as_ref())),
         Action::Leave { room, id, .. } => format!("leaves {room}{}", mark(id.as_ref())),
         Action::Tell { room, request, id } => format!("in {room}{}: {}", mark(id.as_ref()), printed::request(request)),
         Action::Private { to, request: RoomRequest::Publish { publication, .. }, id } => {

@@ -24,6 +24,8 @@ pub fn event(event: &Event) -> String {
         }
         Event::Entered { user, .. } => format!("entered {user}"),
         Event::Left { .. } => "left".to_owned(),
+        Event::Subscribed { pattern } => format!("subscribed to {pattern}"),
+        Event::Unsubscribed { pattern } => format!("no longer subscribed to {pattern}"),
         Event::Sent { seq, ephemeral, mid, at, duplicate, .. } => {
             let already = if *duplicate { " already" } else { "" };
             format!("sent {seq}{}{} at {}{already}", nth(*ephemeral), by_name(mid.as_ref()), time(*at))

@@ -62,6 +62,8 @@ mod offline_messages;
 mod operators;
 mod origins;
 #[cfg(feature = "jwt")]
+mod patterns;
+#[cfg(feature = "jwt")]
 mod private;
 mod protocols;
 mod publishing;

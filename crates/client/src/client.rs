@@ -6,6 +6,7 @@
 //! `client/driver.rs` drives the state machine.
 
 mod driver;
+mod patterns;
 mod reports;
 mod requests;
 

@@ -24,6 +24,12 @@ pub enum Command {
     Done { room: String, seq: u64 },
     /// Leave a room.
     Leave { room: String },
+    /// Be given what every topic says whose name matches a pattern: `*` is one level between dots, `>` at the end one or
+    /// more. The response is [`super::Response::Other`]. The pattern is subscribed to again on each connection; what its topics
+    /// say meanwhile is missed.
+    Subscribe { pattern: String },
+    /// Be given it no longer. As [`Command::Subscribe`].
+    Unsubscribe { pattern: String },
     /// Publish to a room that the client is in: UTF-8 of any length up to the server's limit.
     Publish { room: String, text: String },
     /// Publish to a room if its newest message has the number `if_seq`, 0 for none; otherwise the answer is the refusal
@@ -156,6 +162,8 @@ impl Command {
             Self::JoinGroup { room, group } => join_group(room, group, id),
             Self::Done { room, seq } => json!({"type": "done", "room": room, "seq": seq, "id": id}),
             Self::Leave { room } => json!({"type": "leave", "room": room, "id": id}),
+            Self::Subscribe { pattern } => json!({"type": "subscribe", "pattern": pattern, "id": id}),
+            Self::Unsubscribe { pattern } => json!({"type": "unsubscribe", "pattern": pattern, "id": id}),
             Self::Publish { room, text } => {
                 json!({"type": "message", "room": room, "message": text, "mid": mid, "id": id})
             }
@@ -242,6 +250,11 @@ pub(super) fn rejoin(room: &str, subscription: &Subscription, id: u64, options: 
         value["receipt_counts"] = true.into();
     }
     value.to_string()
+}
+
+/// Subscribes to a pattern again.
+pub(super) fn subscribe(pattern: &str, id: u64) -> String {
+    json!({"type": "subscribe", "pattern": pattern, "id": id}).to_string()
 }
 
 /// Leaves a room that the program has not joined.

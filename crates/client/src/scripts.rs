@@ -156,7 +156,7 @@ fn brief(output: &Output) -> String {
 /// A command as `type id …` with its important fields.
 fn said(frame: &Value) -> String {
     let mut words = vec![frame["type"].as_str().unwrap().to_owned(), frame["id"].to_string()];
-    let fields = ["room", "message", "mid", "resume", "since", "rooms", "status"];
+    let fields = ["room", "pattern", "message", "mid", "resume", "since", "rooms", "status"];
     words.extend(fields.iter().filter(|field| !frame[**field].is_null()).map(|field| match &frame[*field] {
         Value::String(text) => text.clone(),
         other => other.to_string().replace('"', ""),

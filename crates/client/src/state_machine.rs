@@ -97,6 +97,8 @@ pub struct StateMachine {
     user: Option<String>,
     /// The rooms that the program has joined.
     rooms: BTreeMap<String, Subscription>,
+    /// The patterns of topics that the program is subscribed to.
+    patterns: BTreeMap<String, JoinState>,
     /// By private room: the number and the time of the newest message that was delivered in this
     /// session.
     privates: BTreeMap<String, (u64, String)>,
@@ -137,6 +139,7 @@ impl StateMachine {
         Self {
             state: State::Connecting,
             rooms: BTreeMap::new(),
+            patterns: BTreeMap::new(),
             privates: BTreeMap::new(),
             leaving: BTreeSet::new(),
             pending: PendingRequests::new(options.pending_max),
@@ -340,6 +343,7 @@ impl StateMachine {
     fn handle_disconnect(&mut self, disconnect: &Disconnect, now: Duration) {
         self.pending.disconnect();
         self.rooms.values_mut().for_each(Subscription::disconnect);
+        self.patterns.values_mut().for_each(|state| *state = JoinState::Needed);
         self.replay_pings.clear();
         self.leaving.clear();
         self.ping_sent = None;
@@ -384,6 +388,11 @@ impl StateMachine {
                 let frame = command::rejoin(room, subscription, self.last_frame_id, &self.options);
                 self.outputs.push_back(Output::Send(frame));
             }
+        }
+        for (pattern, state) in self.patterns.iter_mut().filter(|(_, state)| **state == JoinState::Needed) {
+            self.last_frame_id += 1;
+            *state = JoinState::Sent(self.last_frame_id);
+            self.outputs.push_back(Output::Send(command::subscribe(pattern, self.last_frame_id)));
         }
         // A message to a room that is not joined yet would be refused.
         while all_joined && let Some(request) = self.pending.next(|command| self.throttle.allows(command)) {

@@ -10,6 +10,7 @@ mod ephemeral;
 mod erasure;
 mod groups;
 mod inputs;
+mod matched;
 mod moderation;
 mod offline;
 mod operators;
@@ -142,7 +143,7 @@ impl Room {
     }
 
     fn tells_receipts(&self) -> bool {
-        self.members.len() + self.members.elsewhere() <= self.receipts_members_max
+        self.members.joined() + self.members.elsewhere() <= self.receipts_members_max
     }
 
     /// The room's name.
@@ -272,7 +273,7 @@ impl Room {
             effects.push(Effect::Refused(id, refusal));
             return;
         }
-        if self.members.len() + self.members.elsewhere() >= self.members_max {
+        if visibility != Visibility::Matched && self.is_full() {
             let refusal = Refusal::new(Code::RoomFull, format!("The room {} is full", self.name));
             effects.push(Effect::Refused(id, refusal));
             return;

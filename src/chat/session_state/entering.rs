@@ -4,7 +4,7 @@
 //! connected enters its first room with the first request that makes sense.
 
 use super::{Action, Join, SessionState};
-use crate::chat::command::Command;
+use crate::chat::command::{Command, PatternRequest};
 use crate::chat::event::Event;
 use crate::chat::id::Id;
 use crate::chat::join_options::JoinOptions;
@@ -30,6 +30,12 @@ impl<H> SessionState<H> {
             Some(waiting) => **waiting = Some((room, JoinOptions::default())),
             None => self.first_room = Some(room),
         }
+    }
+
+    /// How many rooms it may be in, as its client was told.
+    #[must_use]
+    pub fn rooms_per_connection(&self) -> usize {
+        self.limits.rooms_per_connection
     }
 
     pub(super) fn join(&mut self, room: RoomName, mut options: JoinOptions, id: Option<Id>, actions: &mut Vec<Action>) {
@@ -77,6 +83,12 @@ impl<H> SessionState<H> {
             Slow::Disconnect | Slow::Drop => Slow::Drop,
             Slow::Latest => Slow::Latest,
         }
+    }
+
+    /// Its rooms know it by its name from now on, also those that it has not named.
+    pub(super) fn change_patterns(&mut self, request: PatternRequest, id: Option<Id>, actions: &mut Vec<Action>) {
+        self.has_published = true;
+        actions.push(Action::Patterns { request, id });
     }
 
     pub(super) fn rename(&mut self, name: UserName, actions: &mut Vec<Action>) -> Result<(), Refusal> {

@@ -10,6 +10,7 @@ use crate::chat::session_state::SessionState;
 use crate::chat::{End, LeaveReason, Limits, Note, Recovery, ResumedRoom, RoomName, Seen, Since, Slow};
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::outbox::Outbox;
+use crate::engine::clients::pattern_subscription::PatternSubscription;
 use crate::engine::clients::recipient::Form;
 use crate::engine::clients::session_table::Token;
 use crate::engine::guards::address::{Address, ClientAddress};
@@ -25,6 +26,8 @@ pub struct Session {
     pub address: Option<Address>,
     /// The token that resumes it; `None`: it cannot be resumed.
     pub token: Option<Token>,
+    /// Its patterns: before the rooms, which it would be in by them when it has left.
+    pub patterns: PatternSubscription,
     /// The state of its protocol, and the rooms that it is in.
     pub state: SessionState<Membership>,
     /// What the user says when it ends.
@@ -81,7 +84,8 @@ impl Session {
     #[must_use]
     pub fn slow(&self) -> Slow {
         let mut rooms = self.state.rooms().iter().peekable();
-        let only_topics = rooms.peek().is_some() && rooms.all(|(_, membership)| membership.topic);
+        let has_any = rooms.peek().is_some() || !self.patterns.is_empty();
+        let only_topics = has_any && rooms.all(|(_, membership)| membership.topic);
         if only_topics { Slow::Drop } else { Slow::Disconnect }
     }
 
@@ -91,7 +95,8 @@ impl Session {
     }
 
     /// Detaches it from its connection: each room keeps the membership.
-    pub fn detach(&self) {
+    pub fn detach(&mut self) {
+        self.patterns.detach();
         // A room that failed has no membership to keep.
         self.handles().for_each(|handle| _ = handle.detach());
         self.entry.connection().detach();
@@ -100,7 +105,8 @@ impl Session {
     /// Ends it: leaves all rooms and conversations. Where the client is there to read, what the rooms have accepted
     /// from it is answered, and delivered, before this returns, and so before the goodbye.
     pub fn leave(self, end: End) {
-        let Self { entry, state, last_word, .. } = self;
+        let Self { entry, patterns, state, last_word, .. } = self;
+        drop(patterns);
         let conversations = entry.connection().retire();
         let handles = state.into_rooms().into_handles().map(|membership| membership.handle);
         let rooms = handles.chain(conversations);

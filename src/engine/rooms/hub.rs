@@ -4,11 +4,14 @@
 //! failures of rooms safe; the whole argument is at [`Hub`]. Readers call `join` and `ask` and wait for the room; the
 //! lock is held for a few lines.
 
+mod seat;
+
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
 use crate::chat::members::MemberId;
+use crate::chat::pattern::Pattern;
 use crate::chat::policy::Policy;
 use crate::chat::room::JoinRequest;
 use crate::chat::{
@@ -21,9 +24,11 @@ use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::guards::address::Address;
 use crate::engine::metrics::Metrics;
 use crate::engine::rooms::inbox::{Admitted, Asker, AwaitedRequest, BrokerCommand, INBOX_MAX, PendingJoin, RoomHandle};
+use crate::engine::rooms::pattern_index::{PatternIndex, PatternSubscriber};
 use crate::engine::rooms::policy_index::{PolicyIndex, RoomView};
 use crate::engine::rooms::room_quota::{RoomClass, RoomPermit, RoomQuota};
 use roomd_protocol::FIRST_ROOM;
+pub use seat::{MembershipToken, Seat};
 
 /// What is needed to open a room.
 #[derive(Clone, Debug)]
@@ -61,7 +66,8 @@ pub type Opener = Box<dyn Fn(Opening, InboxReceiver<BrokerCommand>) -> io::Resul
 /// entry and adds a seat, in one critical section; `Seat::drop` takes one away and removes the
 /// entry with the last, in one critical section. A seat is not `Clone`: it rides inside the join to
 /// the broker and lives in the broker's table of members, which gives it up as the last effect of a
-/// leave or a refusal. The broker ends when no sender is left, neither the map's nor a handle's.
+/// leave or a refusal. The broker ends when no sender is left, neither the map's nor a handle's. A member by a pattern
+/// has a seat that is not counted: it goes with the broker.
 ///
 /// *Pin*: an entry exists if and only if a seat of its broker exists. *No lost join*: the joiner
 /// holds a sender, so the broker's loop cannot have ended; the inbox is first in, first out, and
@@ -80,6 +86,8 @@ pub struct Hub {
     opener: Opener,
     /// The policies of all rooms, whether they are live or not.
     pub policies: Arc<PolicyIndex>,
+    /// Who is subscribed to rooms by patterns.
+    pub patterns: Arc<PatternIndex>,
     /// The figures of the server.
     pub metrics: Arc<Metrics>,
     authors: Authors,
@@ -113,44 +121,6 @@ struct Slot {
     listed: bool,
     view: RoomView,
     permit: RoomPermit,
-}
-
-/// Keeps a room open as long as it exists.
-pub struct Seat {
-    hub: Arc<Hub>,
-    room: RoomName,
-    number: MemberId,
-    /// `None`: its member was removed, and has not noticed yet.
-    token: Option<MembershipToken>,
-}
-
-/// Exists as long as a membership; its handle observes it through a weak reference.
-pub type MembershipToken = Arc<()>;
-
-impl Seat {
-    /// The number of the member that holds it, or will.
-    #[must_use]
-    pub fn number(&self) -> MemberId {
-        self.number
-    }
-
-    /// Ends the membership, which the member's handle can see.
-    pub fn revoke(&mut self) {
-        self.token = None;
-    }
-
-    /// The handle of its member.
-    #[must_use]
-    pub fn handle(&self, inbox: &InboxSender<BrokerCommand>) -> RoomHandle {
-        let token = self.token.as_ref().map(Arc::downgrade).unwrap_or_default();
-        RoomHandle::new(self.room.clone(), self.number, inbox.clone(), token)
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.hub.release(&self.room);
-    }
 }
 
 /// The answer of a room that is on its way.
@@ -193,7 +163,8 @@ impl Hub {
     ) -> Arc<Self> {
         let quota = RoomQuota::new(rooms_max, address_rooms_max);
         let state = State { rooms: HashMap::new(), quota, seats: 0, closing: false };
-        Arc::new(Self { state: Mutex::new(state), opener, policies: Arc::default(), metrics, authors })
+        let (policies, patterns) = (Arc::default(), Arc::default());
+        Arc::new(Self { state: Mutex::new(state), opener, policies, patterns, metrics, authors })
     }
 
     /// Joins a room, which is opened if it does not exist. Blocks until the room has answered.
@@ -344,11 +315,38 @@ impl Hub {
                 }
             }
         };
-        let seat = Seat { hub: Arc::clone(self), room: room.clone(), number, token: Some(MembershipToken::default()) };
+        let seat = Seat::of_room(self, room, number);
         if let Some(opened) = opened {
             self.open(*opened)?;
         }
         Ok((seat, inbox))
+    }
+
+    /// Has the live rooms that match one of these patterns look whether this subscriber belongs in them, and let it in or
+    /// out; what is waited for to know that they have. Blocks while an inbox of theirs is full.
+    pub fn match_again(
+        self: &Arc<Self>,
+        patterns: &[Pattern],
+        subscriber: &PatternSubscriber,
+    ) -> Vec<oneshot::Receiver<()>> {
+        let rooms: Vec<_> = {
+            let mut state = self.state.lock();
+            let State { rooms, seats, .. } = &mut *state;
+            let matching = rooms.iter_mut().filter(|(room, _)| patterns.iter().any(|pattern| pattern.matches(room)));
+            let taken = matching.map(|(room, slot)| {
+                *seats += 1;
+                slot.seats += 1;
+                (Seat::of_room(self, room, MemberId(*seats)), slot.inbox.clone())
+            });
+            taken.collect()
+        };
+        let (connection, foreign) = (subscriber.number, subscriber.is_foreign());
+        let asked = rooms.into_iter().filter_map(|(seat, inbox)| {
+            let (done, matched) = oneshot::channel();
+            // A room that failed has no members.
+            inbox.send(BrokerCommand::Match { seat, connection, foreign, done }).ok().map(|()| matched)
+        });
+        asked.collect()
     }
 
     /// The class of a room that is not live.
@@ -374,7 +372,7 @@ impl Hub {
         permit: RoomPermit,
     ) -> (InboxSender<BrokerCommand>, Box<Opened>) {
         let (inbox, commands) = queue::bounded(INBOX_MAX);
-        let view = RoomView::new(&self.policies, &self.metrics, &self.authors);
+        let view = RoomView::new((&self.policies, &self.patterns), &self.metrics, &self.authors);
         let opening = Opening { room: room.clone(), kind: kind.clone(), view: view.clone() };
         let listed = matches!(kind, RoomKind::Open { .. });
         let slot = Slot { inbox: inbox.clone(), seats: 1, listed, view, permit };

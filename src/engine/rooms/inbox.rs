@@ -38,6 +38,9 @@ pub enum BrokerCommand {
     Flush(oneshot::Sender<()>),
     /// Other servers have gone on with the room's history, as far as is known.
     CatchUp,
+    /// The patterns of a connection have changed: it becomes a member by a pattern, or is none any more. `foreign`: its
+    /// events are for the room's own thread. The seat keeps the room open until `done` is notified.
+    Match { seat: Seat, connection: u64, foreign: bool, done: oneshot::Sender<()> },
     /// The broker's next deadline is earlier than the room's thread knows, or a round on a sender's thread panicked.
     Wake,
 }

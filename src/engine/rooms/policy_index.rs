@@ -13,6 +13,7 @@ use crate::chat::policy::Policy;
 use crate::chat::{Authors, RoomName, Time, UserName};
 use crate::engine::base::sync::Mutex;
 use crate::engine::metrics::Metrics;
+use crate::engine::rooms::pattern_index::PatternIndex;
 use crate::store::PolicyVersion;
 
 /// See the module.
@@ -120,6 +121,8 @@ pub struct RoomView {
     /// When it was opened, in ms since 1970; 0: not yet.
     opened: Arc<AtomicU64>,
     policies: Arc<PolicyIndex>,
+    /// Who is subscribed to rooms by patterns.
+    pub patterns: Arc<PatternIndex>,
     /// The figures of the server.
     pub metrics: Arc<Metrics>,
     /// What is known of the authors of events.
@@ -129,9 +132,14 @@ pub struct RoomView {
 impl RoomView {
     /// The view of a room that is being opened.
     #[must_use]
-    pub fn new(policies: &Arc<PolicyIndex>, metrics: &Arc<Metrics>, authors: &Authors) -> Self {
-        let (policies, metrics) = (Arc::clone(policies), Arc::clone(metrics));
-        Self { population: Arc::default(), opened: Arc::default(), policies, metrics, authors: authors.clone() }
+    pub fn new(
+        (policies, patterns): (&Arc<PolicyIndex>, &Arc<PatternIndex>),
+        metrics: &Arc<Metrics>,
+        authors: &Authors,
+    ) -> Self {
+        let (policies, patterns, metrics) = (Arc::clone(policies), Arc::clone(patterns), Arc::clone(metrics));
+        let authors = authors.clone();
+        Self { population: Arc::default(), opened: Arc::default(), policies, patterns, metrics, authors }
     }
 
     /// The users in the room, as its broker last reported.

@@ -1,7 +1,7 @@
 //! The table of a broker's members: the offset of each in the round, and what it missed.
 //!
 //! Owned by one broker. The members are adjacent in memory, because every round walks over all of them; an index finds
-//! one by its number. A member holds its seat, so the room stays open as long as it has members.
+//! one by its number. A member holds its seat, so the room stays open as long as it has members but those by patterns.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,6 +12,7 @@ use crate::chat::{Authors, End, Event, RoomName, Slow, UserName};
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form, Recipient, Segment, Undelivered};
 use crate::engine::rooms::batch::{Cut, Offset, Sealed};
 use crate::engine::rooms::hub::Seat;
+use crate::engine::rooms::pattern_index::PatternSubscriber;
 use crate::engine::users::endpoint::Endpoint;
 use crate::wire::{Encoder, Encoding};
 
@@ -66,6 +67,18 @@ impl Subscriber {
     pub fn resume(&mut self, recipient: Arc<dyn Recipient>, form: Form, offset: Offset) {
         (self.recipient, self.form, self.offset) = (recipient, form, offset);
         (self.cuts, self.missed, self.conflated) = (Vec::new(), 0, 0);
+    }
+
+    /// Whether it is a member by a pattern.
+    #[must_use]
+    pub fn is_by_pattern(&self) -> bool {
+        self.seat.is_by_pattern()
+    }
+
+    /// Whether it is this subscriber's, by a pattern.
+    #[must_use]
+    pub fn is_of(&self, subscriber: &Arc<PatternSubscriber>) -> bool {
+        self.seat.topic_permit().is_some_and(|permit| permit.is_of(subscriber))
     }
 
     /// Ends the membership, which its handle can see.
@@ -219,6 +232,8 @@ pub struct Table {
     index: HashMap<MemberId, usize>,
     /// Members that take events as values.
     taking_events: usize,
+    /// Members by a pattern.
+    by_pattern: usize,
 }
 
 impl Table {
@@ -228,8 +243,15 @@ impl Table {
         self.members.len()
     }
 
+    /// How many of them are members by a pattern.
+    #[must_use]
+    pub fn by_pattern(&self) -> usize {
+        self.by_pattern
+    }
+
     /// Adds a member.
     pub fn insert(&mut self, member: Subscriber) {
+        self.by_pattern += usize::from(member.is_by_pattern());
         self.taking_events += usize::from(member.form == Form::Events);
         self.index.insert(member.id(), self.members.len());
         self.members.push(member);
@@ -243,7 +265,14 @@ impl Table {
             self.index.insert(moved.id(), at);
         }
         self.taking_events -= usize::from(member.form == Form::Events);
+        self.by_pattern -= usize::from(member.is_by_pattern());
         Some(member)
+    }
+
+    /// Whether there is a member of this number.
+    #[must_use]
+    pub fn has(&self, id: MemberId) -> bool {
+        self.index.contains_key(&id)
     }
 
     /// The member of this number.

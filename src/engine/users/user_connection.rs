@@ -117,6 +117,12 @@ impl UserConnection {
         &self.who.user
     }
 
+    /// Whether it wants its own messages back.
+    #[must_use]
+    pub fn echo(&self) -> bool {
+        self.echo
+    }
+
     /// Where events for it go now.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {

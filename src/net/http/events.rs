@@ -117,6 +117,9 @@ fn wanted(
     let value = |name| query::value(request.query, name);
     let rooms = match room {
         Some(room) => vec![room_of(room)?],
+        None if value("pattern")?.is_some() => {
+            return Err(bad("A stream names its rooms: a pattern is subscribed to over a WebSocket"));
+        }
         None => {
             let names = query::values(request.query, "room")?;
             let rooms = names.iter().map(|name| RoomName::parse(name).map_err(|error| bad(format!("room {error}"))));

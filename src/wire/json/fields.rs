@@ -21,8 +21,8 @@ use crate::chat::policy::{
     SLOW_MODE_MAX_S,
 };
 use crate::chat::{
-    About, Body, Command, DisplayName, GroupOptions, Id, JoinOptions, Key, Mid, NameError, Note, Position, Publication,
-    Receipt, Refusal, RoomName, RoomRequest, SearchScope, Secret, Seen, Signal, Span, Status, UserName,
+    About, Body, Command, DisplayName, GroupOptions, Id, JoinOptions, Key, Mid, NameError, Note, Pattern, Position,
+    Publication, Receipt, Refusal, RoomName, RoomRequest, SearchScope, Secret, Seen, Signal, Span, Status, UserName,
 };
 use roomd_protocol::JOIN_HISTORY_MAX;
 
@@ -36,6 +36,8 @@ pub(in crate::wire) struct Fields<'a> {
     room: Option<Cow<'a, str>>,
     #[serde(borrow)]
     topic: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pattern: Option<Cow<'a, str>>,
     #[serde(borrow)]
     message: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -246,6 +248,37 @@ impl Fields<'_> {
             topic: self.room.is_none(),
             renamed_from: None,
         })
+    }
+
+    /// Whether it is about a pattern of topics, and not about one of them.
+    pub(super) fn has_pattern(&self) -> bool {
+        self.pattern.is_some()
+    }
+
+    /// The pattern of a subscription, which is given what is published from now on.
+    pub(in crate::wire) fn subscribed_pattern(&self) -> Result<Pattern, Refusal> {
+        let has_options = self.history.is_some()
+            || self.since.is_some()
+            || self.latest.is_some()
+            || self.group.is_some()
+            || self.prefetch.is_some()
+            || self.visibility_s.is_some()
+            || self.invitation.is_some()
+            || self.receipt_counts.is_some();
+        if has_options {
+            return Err(Refusal::bad_request(
+                "A pattern is given what is published from now on: no history, since, latest, group, invitation",
+            ));
+        }
+        self.pattern()
+    }
+
+    /// A pattern, in place of a topic.
+    pub(in crate::wire) fn pattern(&self) -> Result<Pattern, Refusal> {
+        if self.room.is_some() || self.topic.is_some() {
+            return Err(Refusal::bad_request("Either a topic or a pattern"));
+        }
+        Pattern::parse(self.pattern.as_deref().ok_or_else(|| missing("pattern"))?)
     }
 
     /// The group, of which a member is given what is published from now on.

@@ -35,7 +35,11 @@ pub fn parse(text: &str) -> Result<Request, Unparsed> {
 
 fn row(fields: &Fields<'_>) -> Result<&'static commands::Row, Refusal> {
     match fields.kind.as_deref() {
-        Some(kind) => commands::of_type(kind).ok_or_else(|| Refusal::unknown_type("There is no command of this type")),
+        Some(kind) => {
+            let of_pattern = commands::of_pattern(kind).filter(|_| fields.has_pattern());
+            let row = of_pattern.or_else(|| commands::of_type(kind));
+            row.ok_or_else(|| Refusal::unknown_type("There is no command of this type"))
+        }
         None if fields.is_topic_message() => Ok(&commands::TOPIC),
         None => Err(Refusal::bad_request("A command needs a type, or a topic and a message")),
     }

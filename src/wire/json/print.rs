@@ -39,6 +39,8 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             joined_fields(object.field("seq", seq).field("read", read), members, *count, *recovery)
         }
         Event::Left { room } => object("left", out).field(place, room.as_str()),
+        Event::Subscribed { pattern } => object("subscribed", out).field("pattern", pattern.as_str()),
+        Event::Unsubscribed { pattern } => object("unsubscribed", out).field("pattern", pattern.as_str()),
         Event::Sent { .. } => sent_fields(object("sent", out), event, place),
         Event::History { room, epoch, messages, complete } => {
             history_fields(object("history", out), place, room, epoch, messages).field("complete", complete)

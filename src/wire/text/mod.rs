@@ -9,4 +9,4 @@ pub mod parse;
 pub mod print;
 
 pub use parse::parse;
-pub use print::{print, waiting};
+pub use print::{print, print_of_pattern, waiting};

@@ -33,6 +33,8 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         Event::Edit { user, body, .. } => line(&edit_line(user, body)),
         Event::Leave { user, reason, .. } => line(&leave_line(user, reason)),
         Event::Left { room } => line(&format!("* You left {room}")),
+        Event::Subscribed { pattern } => line(&format!("* You hear every room that matches {pattern}")),
+        Event::Unsubscribed { pattern } => line(&format!("* You hear the rooms that match {pattern} no longer")),
         Event::Members { room, members, count, .. } => line(&members_line(room.as_str(), members, *count)),
         Event::About { subject, .. } => subject_lines(subject).iter().for_each(|text| line(text)),
         Event::Rooms { rooms } => line(&rooms_line(rooms)),
@@ -83,6 +85,19 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         | Event::Watched { .. }
         | Event::Signal { .. } => {}
     }
+}
+
+/// The same for a client that is not in the room and hears it by a pattern: what is said begins with the room's name.
+pub fn print_of_pattern(event: &Event, mut line: impl FnMut(&str)) {
+    let room = match event {
+        Event::Message(message) => &message.room,
+        Event::Edit { room, .. }
+        | Event::Join { room, .. }
+        | Event::Leave { room, .. }
+        | Event::Lagged { room, .. } => room,
+        _ => return print(event, line),
+    };
+    print(event, |text| line(&format!("[{room}] {text}")));
 }
 
 fn refused_line(refusal: &Refusal) -> String {

@@ -20,7 +20,7 @@ pub struct Row {
 }
 
 /// Rows of the table of commands.
-pub const ROWS: usize = 51;
+pub const ROWS: usize = 52;
 
 const OK: &str = "ok";
 const NO: &str = "forbidden";
@@ -90,6 +90,8 @@ pub fn row(command: &Command) -> Row {
         Command::Resume { .. } => return elsewhere(29),
         Command::Session => return elsewhere(30),
         Command::Receipts { .. } => return elsewhere(49),
+        // Which topics it is given is in `tests/sockets/patterns.rs`.
+        Command::Patterns(_) => return elsewhere(51),
         Command::Query(ServerQuery::Ping) => return elsewhere(31),
         Command::Query(ServerQuery::Help) => return elsewhere(32),
         Command::Query(ServerQuery::Time) => return elsewhere(34),
@@ -135,7 +137,7 @@ fn elsewhere(number: usize) -> Row {
 }
 
 /// A command of each row, in JSON; `R` is the room.
-pub const JSON: [&str; 54] = [
+pub const JSON: [&str; 56] = [
     r#"{"type":"join","room":"R"}"#,
     r#"{"type":"leave","room":"R"}"#,
     r#"{"type":"message","room":"R","message":"hi"}"#,
@@ -190,10 +192,12 @@ pub const JSON: [&str; 54] = [
     r#"{"type":"end_device","device":"0000000000000001"}"#,
     r#"{"type":"display_names","users":["Tim"]}"#,
     r#"{"type":"display_name","name":""}"#,
+    r#"{"type":"subscribe","pattern":"a.*"}"#,
+    r#"{"type":"unsubscribe","pattern":"a.*"}"#,
 ];
 
 /// The same in text, as far as the dialect has them. All but the first three are about the current room.
-pub const TEXT: [&str; 38] = [
+pub const TEXT: [&str; 39] = [
     "/join R",
     "/create R",
     "/end R",
@@ -232,6 +236,7 @@ pub const TEXT: [&str; 38] = [
     "/unread",
     "/back",
     "/msg Tim hi",
+    "/subscribe a.*",
 ];
 
 /// The result of a request, for each privilege, in a private room and in a public one. `None`: it does not

@@ -5,6 +5,7 @@
 
 use serde_json::json;
 
+use super::super::command::Command;
 use super::{client, error, join, message, publish, welcome};
 
 #[test]
@@ -73,4 +74,32 @@ fn after_an_expired_session_each_room_is_joined_from_its_position() {
     play.breaks();
     play.comes_back(json!({"resume": "third"}));
     play.does(&["offline: cut", "connect Ann", "online as Ann", "resume 5 other {r:{epoch:e,seq:7}}"]);
+}
+
+#[test]
+fn patterns_come_back_with_the_session_and_are_subscribed_to_again_without_it() {
+    let pattern = || "p.*".to_owned();
+    let mut play = client();
+    play.asks(Command::Subscribe { pattern: pattern() });
+    play.opened();
+    play.hears(&welcome(json!({"resume": "secret"})));
+    play.hears(&json!({"type": "subscribed", "id": 1, "pattern": "p.*"}));
+    play.does(&["connect Ann", "online as Ann", "subscribe 1 p.*", "response 1: Other"]);
+    play.breaks();
+    play.comes_back(json!({"resume": "other"}));
+    play.hears(&json!({"type": "resumed", "rooms": {}}));
+    play.does(&["offline: cut", "connect Ann", "online as Ann", "resume 2 secret {}"]);
+    play.breaks();
+    play.comes_back(json!({"resume": "third"}));
+    play.outputs();
+    play.hears(&error(3, "session_expired", None));
+    play.does(&["subscribe 4 p.*"]);
+    play.hears(&json!({"type": "subscribed", "id": 4, "pattern": "p.*"}));
+    play.does(&[]);
+    play.asks(Command::Unsubscribe { pattern: pattern() });
+    play.hears(&json!({"type": "unsubscribed", "id": 5, "pattern": "p.*"}));
+    play.does(&["unsubscribe 5 p.*", "response 2: Other"]);
+    play.breaks();
+    play.comes_back(json!({}));
+    play.does(&["offline: cut", "connect Ann", "online as Ann"]);
 }

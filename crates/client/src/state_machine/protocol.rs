@@ -78,6 +78,9 @@ impl StateMachine {
                 }
             }
             ServerEvent::Other(value) => {
+                if self.subscribed(id) {
+                    return;
+                }
                 if !self.respond(id, None, Response::Other(value.clone())) {
                     self.report(Event::Other(value));
                 }
@@ -90,10 +93,26 @@ impl StateMachine {
         }
     }
 
+    /// Takes the answer to our frame with this `id`, if that was about a pattern; whether the client has sent it by itself.
+    fn subscribed(&mut self, id: Option<u64>) -> bool {
+        let Some(id) = id else { return false };
+        if let Some(state) = self.patterns.values_mut().find(|state| **state == JoinState::Sent(id)) {
+            *state = JoinState::Joined;
+            return true;
+        }
+        match self.pending.in_flight(id).map(|request| &request.command) {
+            Some(Command::Subscribe { pattern }) => _ = self.patterns.insert(pattern.clone(), JoinState::Joined),
+            Some(Command::Unsubscribe { pattern }) => _ = self.patterns.remove(pattern),
+            _ => {}
+        }
+        false
+    }
+
     /// Whether our frame with this `id` has not been answered.
     fn awaits(&self, id: u64) -> bool {
         self.state == State::Resuming { id }
             || self.rooms.values().any(|subscription| subscription.state == JoinState::Sent(id))
+            || self.patterns.values().any(|state| *state == JoinState::Sent(id))
             || self.pending.in_flight(id).is_some()
             || self.replay_pings.contains_key(&id)
     }
@@ -154,6 +173,7 @@ impl StateMachine {
     fn resumed(&mut self, resumed: Resumed) {
         let State::Resuming { .. } = self.state else { return };
         self.state = State::Online;
+        self.patterns.values_mut().for_each(|state| *state = JoinState::Joined);
         if resumed.resume.is_some() {
             self.resume_token = resumed.resume;
         }
@@ -256,6 +276,18 @@ impl StateMachine {
                 let room = room.clone();
                 self.rooms.remove(&room);
                 self.report(Event::Removed { room, refusal });
+            }
+            return;
+        }
+        let sent = |(_, state): &(&String, &mut JoinState)| id.is_some_and(|id| **state == JoinState::Sent(id));
+        if let Some((pattern, state)) = self.patterns.iter_mut().find(sent) {
+            if for_now {
+                *state = JoinState::Needed;
+                self.throttle.start(None, now.saturating_add(delay));
+            } else {
+                let pattern = pattern.clone();
+                self.patterns.remove(&pattern);
+                self.report(Event::Refused(refusal));
             }
             return;
         }

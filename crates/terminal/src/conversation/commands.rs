@@ -33,6 +33,8 @@ impl Conversation {
                 let group = Group::new(group);
                 self.request(Command::JoinGroup { room, group }, Purpose::Join { first: false })
             }
+            Input::Subscribe(pattern) => self.request(Command::Subscribe { pattern }, Purpose::Command),
+            Input::Unsubscribe(pattern) => self.request(Command::Unsubscribe { pattern }, Purpose::Command),
             Input::Reply { seq, text } => self.reply(seq, text),
             Input::Edit { seq, text } => self.edit(seq, text),
             Input::Delete { seq, note } => self.delete(seq, note),

@@ -4,6 +4,7 @@
 
 use super::own_messages::Newest;
 use super::{Conversation, End, Purpose};
+use crate::output::escape::escape;
 use crate::output::json;
 use crate::output::protection::Protection;
 use crate::output::text::{TextFormatter, prompt};
@@ -93,7 +94,15 @@ impl Conversation {
     }
 
     fn show(&mut self, event: &Event, protections: &[Protection]) -> Result<(), End> {
-        format(self.terminal.formatter.as_mut(), event, protections).iter().try_for_each(|line| self.print(line))
+        let heard = match event {
+            Event::Message(message) if message.to.is_none() && message.room != self.room => Some(&message.room),
+            _ => None,
+        };
+        // By a pattern: the room is the person's own otherwise.
+        let place = heard.filter(|_| self.terminal.formatter.is_some()).map(|room| format!("[{}] ", escape(room)));
+        let place = place.unwrap_or_default();
+        let lines = format(self.terminal.formatter.as_mut(), event, protections);
+        lines.iter().try_for_each(|line| self.print(&format!("{place}{line}")))
     }
 }
 

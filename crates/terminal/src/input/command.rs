@@ -22,6 +22,10 @@ pub enum Input {
     Join(String),
     /// Move to another room, as a member of a group.
     Work { room: String, group: String },
+    /// Hear every room that a pattern matches.
+    Subscribe(String),
+    /// Hear them no longer.
+    Unsubscribe(String),
     /// Leave the room, for none.
     Leave,
     /// Reply to the message of this number, or to the last one of somebody else.
@@ -70,7 +74,7 @@ pub struct CommandSpec {
     pub parse: fn(&str) -> Option<Input>,
 }
 
-const COMMANDS: [CommandSpec; 21] = [
+const COMMANDS: [CommandSpec; 23] = [
     CommandSpec {
         name: "/away",
         arguments: "[TEXT]",
@@ -197,6 +201,18 @@ const COMMANDS: [CommandSpec; 21] = [
         help: "show how to resume this session in another client",
         parse: |rest| rest.is_empty().then_some(Input::Session),
     },
+    CommandSpec {
+        name: "/subscribe",
+        arguments: "PATTERN",
+        help: "hear every room whose name matches, such as prices.*",
+        parse: |pattern| (!pattern.is_empty()).then(|| Input::Subscribe(pattern.to_owned())),
+    },
+    CommandSpec {
+        name: "/unsubscribe",
+        arguments: "PATTERN",
+        help: "hear them no longer",
+        parse: |pattern| (!pattern.is_empty()).then(|| Input::Unsubscribe(pattern.to_owned())),
+    },
     CommandSpec { name: "/verify", arguments: "USER [DIGITS]", help: VERIFY_HELP, parse: parse_verify },
     CommandSpec {
         name: "/who",
@@ -275,6 +291,8 @@ mod tests {
             ("/msg Bob  hi you", Input::Private { to: "Bob".to_owned(), text: "hi you".to_owned() }),
             ("/join plans", Input::Join("plans".to_owned())),
             ("/work jobs agents", Input::Work { room: "jobs".to_owned(), group: "agents".to_owned() }),
+            ("/subscribe prices.*", Input::Subscribe("prices.*".to_owned())),
+            ("/unsubscribe >", Input::Unsubscribe(">".to_owned())),
             ("/done #7", Input::Moderate(json!({"type": "done", "seq": 7}))),
             ("/history", Input::History(32)),
             ("/history 300", Input::History(300)),

@@ -16,6 +16,8 @@ pub fn sentence(event: &Value, protection: Option<Protection>) -> Option<String>
     match event["type"].as_str()? {
         "announcement" => return Some(format!("{} announces to all: {}", text_of("by")?, text_of("text")?)),
         "draining" => return Some(draining(event["ends_in_ms"].as_u64()?)),
+        "subscribed" => return Some(format!("You hear every room that matches {}", text_of("pattern")?)),
+        "unsubscribed" => return Some(format!("You hear the rooms that match {} no longer", text_of("pattern")?)),
         "display_name" => return display_name(event),
         "display_names" => return display_names(event),
         _ => {}

@@ -119,7 +119,9 @@ impl Connection {
         let refused = |refusal| ActionError::Refused(id.clone(), refusal);
         let who = self.engine.identify(token, self.options.address.counted).map_err(refused)?;
         let old = self.session.state.identity();
-        let may_stay = self.session.state.rooms().iter().all(|(room, _)| who.may_enter(room));
+        // A topic that a pattern matches is asked for by the token that the connection had then.
+        let same_topics = self.session.patterns.is_empty() || who.rooms() == old.rooms();
+        let may_stay = same_topics && self.session.state.rooms().iter().all(|(room, _)| who.may_enter(room));
         let is_same = (&who.user, who.auth_level, who.device()) == (&old.user, old.auth_level, old.device());
         if !is_same || !may_stay {
             let message = "The token is for another user, level, device or room: connect anew with it";

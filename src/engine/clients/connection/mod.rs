@@ -21,6 +21,7 @@ use crate::chat::{
 use crate::engine::Engine;
 use crate::engine::clients::farewell::Farewell;
 use crate::engine::clients::outbox::Outbox;
+use crate::engine::clients::pattern_subscription::PatternSubscription;
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form, Recipient, Segment};
 use crate::engine::clients::session::Session;
 use crate::engine::clients::session_table::Token;
@@ -108,7 +109,8 @@ impl Connection {
                 _ = endpoint.send(None, &Arc::new(welcome), Slow::Disconnect);
             }
         });
-        let session = Session { number, address: address.counted, token, state, last_word: None, entry };
+        let patterns = PatternSubscription::default();
+        let session = Session { number, address: address.counted, token, patterns, state, last_word: None, entry };
         let mut connection = Box::new(Self {
             engine: Arc::clone(engine),
             farewell: Farewell::new(engine, Arc::clone(&outbox), options.encoding, number),
@@ -231,6 +233,7 @@ impl Connection {
             Action::Search { text, scope, limit, id } => self.search(&text, scope, limit, id),
             Action::Join(join) => self.join(join),
             Action::Leave { room, reason, id } => self.leave(&room, reason, id),
+            Action::Patterns { request, id } => self.patterns(request, id),
             Action::Private { to, request, id } => self.private(&to, request, id),
             Action::TellConversations(availability) => {
                 self.tell_availability(availability);

@@ -29,7 +29,10 @@ impl Connection {
         self.show_rooms();
         self.watch();
         self.settle_name();
-        self.send_resumed(resuming, id)
+        self.send_resumed(resuming, id)?;
+        let Session { patterns, entry, state, .. } = &mut self.session;
+        patterns.resume(&self.engine.hub, entry.connection(), state.rooms_per_connection());
+        Ok(())
     }
 
     /// Reports the rooms of the resumed session, and replays what the client missed in them.
@@ -62,7 +65,7 @@ impl Connection {
 }
 
 /// Detaches a session whose connection was lost, or leaves its rooms; whether it is detached.
-pub(super) fn detach_or_leave(sessions: &SessionTable, session: Session, end: End) -> bool {
+pub(super) fn detach_or_leave(sessions: &SessionTable, mut session: Session, end: End) -> bool {
     let Some(token) = session.token.clone() else {
         session.leave(end);
         return false;

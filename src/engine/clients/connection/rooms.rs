@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{ActionError, Connection};
 use crate::chat::bookmark::BookmarkRequest;
-use crate::chat::command::InvitationRequest;
+use crate::chat::command::{InvitationRequest, PatternRequest};
 use crate::chat::display_names::DisplayNameRequest;
 use crate::chat::policy::ModerationRequest;
 use crate::chat::room::JoinRequest;
@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::recipient::{Form, Recipient, Undelivered};
 use crate::engine::clients::replay::Replay;
-use crate::engine::clients::session::Membership;
+use crate::engine::clients::session::{Membership, Session};
 use crate::engine::rooms::hub::{JoiningClient, RoomKind};
 use crate::engine::rooms::moderation::NewRoom;
 use crate::engine::users::endpoint::Endpoint;
@@ -214,6 +214,26 @@ impl Connection {
             Some(Membership { handle, .. }) => handle.leave(reason, id.clone()).map_err(|_| self.room_failed(room, id)),
             None => Err(ActionError::Refused(id, Refusal::not_member(room))),
         }
+    }
+
+    /// Subscribes to the topics that a pattern matches, or no longer.
+    #[inline(never)]
+    pub(super) fn patterns(&mut self, request: PatternRequest, id: Option<Id>) -> Result<(), ActionError> {
+        let topics_max = self.session.state.rooms_per_connection();
+        let Session { patterns, entry, .. } = &mut self.session;
+        let done = match request {
+            PatternRequest::Subscribe(_) if self.options.encoding.of_pattern().is_none() => {
+                Err(Refusal::bad_request("Patterns are for the JSON and text dialects"))
+            }
+            PatternRequest::Subscribe(pattern) => {
+                let added = patterns.add(&self.engine.hub, entry.connection(), topics_max, pattern.clone());
+                added.map(|()| Event::Subscribed { pattern })
+            }
+            PatternRequest::Unsubscribe(pattern) => patterns.remove(&pattern).map(|()| Event::Unsubscribed { pattern }),
+        };
+        let event = done.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
+        self.reply(id, &event);
+        Ok(())
     }
 
     pub(super) fn room_failed(&self, room: &RoomName, id: Option<Id>) -> ActionError {

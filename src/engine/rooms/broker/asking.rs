@@ -48,7 +48,13 @@ impl Broker {
         if let Event::Refused(refusal) = &event {
             self.view.metrics.refused(refusal.code.as_str());
         }
-        self.asked.swap_remove(at).reply.send(event);
+        let reply = self.asked.swap_remove(at).reply;
+        // Whoever is not a member gives a seat up with the answer.
+        if self.table.by_pattern() > 0 {
+            self.answers.push((reply, event))
+        } else {
+            reply.send(event)
+        }
         None
     }
 }

@@ -12,6 +12,10 @@ impl Broker {
     /// Others have gone on, after what was read before in this round, perhaps.
     pub(super) fn hear_of_others(&mut self) {
         self.is_current = false;
+        if self.table.by_pattern() > 0 && self.seats() == 0 {
+            // Nobody else is here: another room of this name may be open by now, whose members by a pattern are shown it.
+            return;
+        }
         // What cannot be read now is looked for again.
         _ = self.settle_history(None);
     }

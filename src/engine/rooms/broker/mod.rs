@@ -9,7 +9,9 @@ mod asking;
 mod catch_up;
 mod delivery;
 mod evicted;
+mod joining;
 pub mod linger;
+mod matching;
 mod opening;
 pub mod pace;
 mod shared;
@@ -27,10 +29,8 @@ use shared::brings_foreign;
 
 use crate::chat::members::MemberId;
 use crate::chat::receipts::GATHERED_FOR;
-use crate::chat::room::{Effect, Input, ReplayRange, Room};
-use crate::chat::{
-    Appended, Code, Draft, Event, Id, Refusal, RemoteAttendance, RoomRequest, Slow, StoreFailed, UserName,
-};
+use crate::chat::room::{Effect, Input, Room};
+use crate::chat::{Appended, Draft, Event, Id, Refusal, RemoteAttendance, RoomRequest, Slow, StoreFailed, UserName};
 use crate::engine::base::clock::Clock;
 use crate::engine::base::oneshot;
 use crate::engine::base::queue::InboxReceiver;
@@ -81,6 +81,12 @@ pub struct Broker {
     flushing: Vec<oneshot::Sender<()>>,
     /// The server's own seats.
     server_seats: Vec<Seat>,
+    /// Seats that were given up in this round, where there are members by a pattern: they are delivered to first.
+    left: Vec<Seat>,
+    /// Answers of this round to those who hold seats of their own, likewise.
+    answers: Vec<(oneshot::Sender<Event>, Event)>,
+    /// Whether the room has ended in this round, and begins again.
+    begins_again: bool,
     /// Bytes of this round's messages that are not stored yet.
     draft_bytes: usize,
     effects: Vec<Effect>,
@@ -130,6 +136,9 @@ impl Broker {
             asked: Vec::new(),
             flushing: Vec::new(),
             server_seats: Vec::new(),
+            left: Vec::new(),
+            answers: Vec::new(),
+            begins_again: false,
             draft_bytes: 0,
             effects: Vec::new(),
             lagging: false,
@@ -153,16 +162,16 @@ impl Broker {
         self.finish();
     }
 
-    /// The connections in the room.
+    /// The connections that have joined the room, without those that are in it by a pattern.
     #[must_use]
     pub fn members(&self) -> usize {
-        self.table.count()
+        self.table.count() - self.table.by_pattern()
     }
 
     /// The seats that it holds: those of its members, of evicted members, and of the server itself.
     #[must_use]
     pub fn seats(&self) -> usize {
-        self.table.count() + self.evicted.count() + self.server_seats.len()
+        self.members() + self.evicted.count() + self.server_seats.len()
     }
 
     /// When it has something to do though no command comes.
@@ -173,8 +182,9 @@ impl Broker {
         due.into_iter().chain(lagged).chain(unwritten).min()
     }
 
-    /// The last thing that it does: no sender is left.
+    /// The last thing that it does: no sender is left, and nobody in the room but by a pattern.
     fn close(&mut self) {
+        self.table = Table::default();
         self.room_log.mark(&self.room.close());
     }
 
@@ -208,6 +218,9 @@ impl Broker {
         if self.room.wakes_at().is_some_and(|at| at <= self.clock.now().since_start) {
             self.step_room(Input::Tick);
         }
+        if std::mem::take(&mut self.begins_again) {
+            self.match_all();
+        }
         self.is_current = false;
         // What the room has not answered by now it never will.
         self.asked.clear();
@@ -222,6 +235,8 @@ impl Broker {
         let began = self.clock.instant_now();
         self.deliver();
         let ended = self.clock.instant_now();
+        self.left.clear();
+        self.answers.drain(..).for_each(|(reply, answer)| reply.send(answer));
         for (reply, admission) in self.admitted.drain(..) {
             // If the client's reader is gone, its handle has sent the leave already.
             reply.send(Ok(admission));
@@ -242,11 +257,18 @@ impl Broker {
             BrokerCommand::CatchUp => self.hear_of_others(),
             BrokerCommand::Flush(done) => self.flushing.push(done),
             BrokerCommand::Keep(seat) => self.server_seats.push(seat),
+            BrokerCommand::Match { seat, connection, done, .. } => {
+                self.match_again(connection);
+                self.left.push(seat);
+                self.flushing.push(done);
+            }
             BrokerCommand::Leave { member, reason, id, done } => {
                 self.server_seats.retain(|seat| seat.number() != member);
                 self.settle();
                 self.evicted.leave(member, &reason, id.as_ref(), self.room.name());
+                let connection = self.room.connection(member);
                 self.step_room(Input::Leave { member, reason, id });
+                connection.into_iter().for_each(|connection| self.match_again(connection));
                 if let Some(done) = done {
                     done.send(());
                 }
@@ -324,20 +346,6 @@ impl Broker {
         self.effects = effects;
     }
 
-    /// Lets a client in, if its room's policy allows it: that of all servers. Where it cannot be had, a room with a
-    /// policy lets nobody in.
-    fn join(&mut self, join: Box<PendingJoin>) {
-        let caught_up = self.settle_history(join.request.options.since.as_ref().map(|since| since.seq));
-        let member = join.seat.number();
-        let input = Input::Join { member, request: join.request.clone(), id: join.id.clone() };
-        self.joining.insert(member, join);
-        if caught_up.is_err() && self.room.has_policy() {
-            let refusal = Refusal::new(Code::Unavailable, "Who may join cannot be told now; try again");
-            return self.answer_join(member, Err(refusal));
-        }
-        self.step_room(input);
-    }
-
     fn carry_out(&mut self, effects: &mut Vec<Effect>) {
         for effect in effects.drain(..) {
             match effect {
@@ -346,16 +354,21 @@ impl Broker {
                 Effect::Refused(id, refusal) => self.answer_join(id, Err(refusal)),
                 Effect::Replay(id, replay) => self.replay(id, replay),
                 Effect::Resumed(id, resumed, replay) => self.answer_resume(id, (resumed, replay)),
-                Effect::Left(id) => drop(self.remove_member(id)),
+                Effect::Left(id) => {
+                    let left = self.remove_member(id).map(|member| member.into_evicted().0);
+                    self.left.extend(left.filter(|_| self.table.by_pattern() > 0));
+                }
                 Effect::Evicted(id) => {
                     // Before its client is told, so that its reader refuses whatever the client sends after that.
                     if let Some(member) = self.table.get_mut(id) {
                         member.revoke();
                     }
-                    let member = self.remove_member(id).map(Subscriber::into_evicted);
-                    self.evicted.add(member);
+                    // One by a pattern sends nothing.
+                    let member = self.remove_member(id).filter(|member| !member.is_by_pattern());
+                    self.evicted.add(member.map(Subscriber::into_evicted));
                 }
                 Effect::PolicyChanged(policy) => {
+                    self.begins_again |= policy.is_none();
                     self.view.enter(self.room.name(), policy, self.room_log.policy_version());
                 }
                 Effect::Everyone(event) => self.everyone(event, None),
@@ -370,20 +383,6 @@ impl Broker {
                 Effect::TellTyping(user, typing) => self.room_log.typed(user, typing),
             }
         }
-    }
-
-    fn take_join(&mut self, id: MemberId) -> PendingJoin {
-        *self.joining.remove(&id).expect("the room answers each join once")
-    }
-
-    fn admit(&mut self, id: MemberId) {
-        let PendingJoin { seat, recipient, form, request, reply, .. } = self.take_join(id);
-        // It stays the same as long as the room has a member: with its end all are evicted.
-        self.batch.set_epoch(self.room.epoch());
-        let offset = self.batch.enter(form);
-        let in_group = request.options.group.is_some();
-        self.table.insert(Subscriber::new(seat, request.user, recipient, form, offset).in_group(in_group));
-        self.admitted.push((reply, Admitted { member: id, replay: None }));
     }
 
     /// Attaches a member to another recipient. What the last one has not got is in the history too.
@@ -407,19 +406,6 @@ impl Broker {
     fn answer_resume(&mut self, id: MemberId, answer: ResumeAnswer) {
         let reply = self.resuming.remove(&id).expect("the room answers each resume once");
         self.resumed.push((reply, answer));
-    }
-
-    fn replay(&mut self, id: MemberId, replay: ReplayRange) {
-        let admitted = self.admitted.iter_mut().find(|(_, admitted)| admitted.member == id);
-        let (_, admitted) = admitted.expect("only a member that was just admitted is given a part of the history");
-        admitted.replay = Some(Box::new(replay));
-    }
-
-    /// Answers a join that makes no new member.
-    fn answer_join(&mut self, id: MemberId, answer: Result<Admitted, Refusal>) {
-        let PendingJoin { seat, reply, .. } = self.take_join(id);
-        reply.send(answer);
-        drop(seat);
     }
 
     /// Removes a member, after delivering what this round has for it. Its seat is dropped with what is returned.

@@ -62,7 +62,9 @@ pub fn open(opening: Opening, clock: Clock, limits: &Limits, store: &dyn Store) 
         RoomKind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),
         RoomKind::Private(one, other) => (room.private(one, other), Slow::Disconnect),
     };
-    Ok(Broker::new(room, room_log, clock, slow, limits.linger, view))
+    let mut broker = Broker::new(room, room_log, clock, slow, limits.linger, view);
+    broker.match_all();
+    Ok(broker)
 }
 
 /// A room that is to keep no history still continues the one that it has, or shares with other servers.

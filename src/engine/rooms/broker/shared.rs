@@ -134,6 +134,11 @@ impl SharedBroker {
         self.with_broker(|live| live.broker.step(command));
     }
 
+    /// Closes the broker, to whose inbox no sender is left, for scenarios of races.
+    pub fn close(&self) {
+        self.with_broker(|live| live.broker.close());
+    }
+
     /// What a scenario of races asks of the broker; `None` when it has ended.
     pub fn ask<T>(&self, question: impl FnOnce(&Broker) -> T) -> Option<T> {
         match &*self.slot.lock() {
@@ -193,7 +198,7 @@ impl Live {
     /// the writes, and gathering saves many. In a small one it is worth it for a command whose sender waits for the
     /// answer or goes away, and for a message where messages come one by one.
     fn is_worth(&mut self, command: &BrokerCommand) -> bool {
-        let is_small = self.broker.members() <= SMALL;
+        let is_small = self.broker.table.count() <= SMALL;
         is_small && (!matches!(command, BrokerCommand::Request { .. }) || self.pace.allows())
     }
 
@@ -209,6 +214,7 @@ pub(super) fn brings_foreign(command: &BrokerCommand) -> bool {
     match command {
         BrokerCommand::Join(join) => !join.recipient.is_prompt(),
         BrokerCommand::Resume(resume) => !resume.recipient.is_prompt(),
+        BrokerCommand::Match { foreign, .. } => *foreign,
         _ => false,
     }
 }

@@ -71,7 +71,7 @@ function announcementBanner(chat) {
     chat.announced = undefined;
     chat.changed();
   };
-  return html`<div class="banner" role="status" key="announced"><p><${User} of=${by} /> announces to all: <bdi>${text}</bdi> <time datetime=${at}>${formatDateTime(at)}</time></p>
+  return html`<div class="banner" role="status" key="announced"><p><${User} of=${by} /> announces to all: <bdi>${text}</bdi> (<time datetime=${at}>${formatDateTime(at)}</time>)</p>
     <${IconButton} icon="close" label="Dismiss the announcement" onClick=${dismiss} /></div>`;
 }
 

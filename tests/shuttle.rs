@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![cfg(shuttle)]
 
+#[path = "shuttle/conversations.rs"]
+mod conversations;
 #[path = "shuttle/outbox.rs"]
 mod outbox;
 #[path = "shuttle/patterns.rs"]

@@ -18,8 +18,13 @@ pub struct ServerId(pub u64);
 pub enum Attendance {
     /// The user is in it.
     Here(Attending),
-    /// The user is not in it any more, for this reason.
-    Gone(LeaveReason),
+    /// The user is not in it any more, for this reason, and had got so far: as [`Attending::marks`].
+    Gone(LeaveReason, [u64; 3]),
+}
+
+impl Attendance {
+    /// The user is gone with the server, or with its room there.
+    pub const LOST: Self = Self::Gone(LeaveReason::Disconnected, [0; 3]);
 }
 
 /// How a user is in a room.

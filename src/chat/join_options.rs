@@ -29,6 +29,9 @@ pub struct JoinOptions {
     pub renamed_from: Option<UserName>,
     /// In a private conversation: the messages that its user missed while offline are to be delivered.
     pub offline: Option<OfflineDelivery>,
+    /// In a private conversation: the messages from this one on are to be delivered, whoever said them. They were said through
+    /// another server while the connection was there.
+    pub from: Option<u64>,
 }
 
 impl JoinOptions {

@@ -86,7 +86,7 @@ pub use room_request::RoomRequest;
 pub use room_summary::RoomSummary;
 pub use search::{SearchPosition, SearchScope};
 pub use server_query::ServerQuery;
-pub use signal::Signal;
+pub use signal::{CallSignal, Signal};
 pub use span::Span;
 pub use speaker::Speaker;
 pub use time::{Moment, Time};

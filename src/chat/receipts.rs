@@ -114,6 +114,14 @@ impl Receipts {
         self.readers.remove(user);
     }
 
+    /// A user has got so far, which is announced and stored elsewhere.
+    pub fn raise(&mut self, user: &UserName, receipt: Receipt, seq: u64) {
+        if seq > 0 {
+            let mark = self.marks.entry((receipt, user.clone())).or_insert(0);
+            *mark = seq.max(*mark);
+        }
+    }
+
     /// When [`Receipts::gather`] has something, on the monotonic clock.
     #[must_use]
     pub fn due(&self) -> Option<Duration> {

@@ -2,6 +2,9 @@
 //!
 //! The types of the protocol that browsers use to set up a call; nothing of it is kept.
 
+use std::sync::Arc;
+
+use roomd_protocol::UserName;
 use serde::{Deserialize, Serialize};
 
 /// Call signalling between two users, carried without being read.
@@ -18,7 +21,23 @@ pub enum Signal {
     Hangup,
 }
 
+/// A signal on its way from one user to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallSignal {
+    /// What it is.
+    pub kind: Signal,
+    /// Who sends it.
+    pub from: UserName,
+    /// To whom.
+    pub to: UserName,
+    /// JSON, which only the two clients read.
+    pub payload: Arc<str>,
+}
+
 impl Signal {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Offer, Self::Answer, Self::IceCandidate, Self::Hangup];
+
     /// Its name in the protocol.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -36,6 +36,7 @@ use rooms::inbox::RoomHandle;
 use rooms::policy_index::PolicyIndex;
 use users::directory::Directory;
 use users::login_worker::LoginWorker;
+use users::remote_conversations::RemoteConversations;
 use users::user_index::UserIndex;
 use webhooks::Webhooks;
 
@@ -58,6 +59,8 @@ pub struct Engine {
     pub policies: Arc<PolicyIndex>,
     /// The connected users.
     pub directory: Arc<Directory>,
+    /// The private conversations in which other servers' users have said something.
+    pub remote_conversations: RemoteConversations,
     /// The sessions that can be resumed.
     pub sessions: SessionTable,
     /// Starts the writers of clients, and pings.
@@ -119,7 +122,7 @@ impl Engine {
         opener: Opener,
     ) -> Arc<Self> {
         let now = limits.load();
-        let directory = Arc::<Directory>::default();
+        let directory = Arc::new(Directory::new(store.shared_users()));
         let user_index = Arc::new(UserIndex::new(Arc::clone(&auth), Arc::clone(&directory.idents)));
         let authors = Authors::new(Arc::clone(&user_index) as _);
         let hub = Hub::new(now.rooms_max, now.address_rooms_max, Arc::clone(&metrics), authors.clone(), opener);
@@ -128,6 +131,7 @@ impl Engine {
             metrics,
             hub,
             directory,
+            remote_conversations: RemoteConversations::default(),
             sessions: SessionTable::new(&now),
             writers: Writers::new(&threads, &now),
             login_worker: LoginWorker::new(Arc::clone(&threads)),
@@ -155,7 +159,7 @@ impl Engine {
     }
 
     /// Starts the threads that serve all connections: `sessions` and `writers`; where a history is kept, `webhooks`; where other
-    /// servers share the store, `subscriber`; where there are tokens, `login-worker` and `expiry`. They end with
+    /// servers share the store, `subscriber` and `conversations`; where there are tokens, `login-worker` and `expiry`. They end with
     /// [`Engine::close`], `subscriber` with [`Store::close`].
     ///
     /// # Errors
@@ -251,7 +255,7 @@ impl Engine {
     pub fn guest(&self) -> UserName {
         loop {
             let name = UserName::guest(getrandom::u32().expect("the system gives randomness"));
-            if self.directory.connections(&name).is_empty() {
+            if !self.directory.is_used(&name) {
                 return name;
             }
         }
@@ -333,6 +337,7 @@ impl Engine {
         self.hub.close();
         let created = self.created.lock().take();
         drop(created);
+        self.remote_conversations.close();
         self.sessions.close();
         self.writers.close();
         self.expiry.close();

@@ -12,13 +12,13 @@ use crate::chat::policy::{AuditEntry, Policy};
 use crate::chat::room::Snapshot;
 use crate::chat::webhook::Movement;
 use crate::chat::{
-    Appended, Attendance, Attending, Draft, LeaveReason, Message, Operation, Outcome, ReceiptMark, RemoteAttendance,
-    RemoteEvent, RoomName, SearchPosition, ServerId, StoreFailed, Time, UserName,
+    Appended, Attendance, Attending, Draft, Message, Operation, Outcome, ReceiptMark, RemoteAttendance, RemoteEvent,
+    RoomName, SearchPosition, ServerId, StoreFailed, Time, UserName,
 };
 use crate::engine::base::sync::Mutex;
 use crate::store::{
     ChangeFeed, ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, PolicyVersion,
-    RoomLog, Store,
+    RoomLog, SharedUsers, Store,
 };
 
 /// What may become of an append whose answer is lost.
@@ -112,7 +112,7 @@ impl History {
         for RemoteAttendance { server, user, attendance } in self.attendance.iter().filter(|one| through(one.server)) {
             match attendance {
                 Attendance::Here(attending) => _ = here.insert((*server, user.clone()), attending.clone()),
-                Attendance::Gone(_) => _ = here.remove(&(*server, user.clone())),
+                Attendance::Gone(..) => _ = here.remove(&(*server, user.clone())),
             }
         }
         here.into_iter().map(|((server, user), attending)| (server, user, attending)).collect()
@@ -241,6 +241,10 @@ impl Store for SharedStore {
         None
     }
 
+    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
+        None
+    }
+
     fn close(&self) {}
 }
 
@@ -259,11 +263,8 @@ impl Drop for SharedLog {
     fn drop(&mut self) {
         let mut history = self.store.history.lock();
         let here = history.here(|server| server.0 == self.number as u64);
-        let gone = here.into_iter().map(|(server, user, _)| RemoteAttendance {
-            server,
-            user,
-            attendance: Attendance::Gone(LeaveReason::Disconnected),
-        });
+        let gone =
+            here.into_iter().map(|(server, user, _)| RemoteAttendance { server, user, attendance: Attendance::LOST });
         history.attendance.extend(gone);
     }
 }
@@ -329,5 +330,10 @@ impl RoomLog for SharedLog {
         let attendance = heard.cloned().collect();
         self.heard = history.attendance.len();
         HeardElsewhere { attendance, ..HeardElsewhere::default() }
+    }
+
+    /// No scenario has a private conversation.
+    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
+        Ok(None)
     }
 }

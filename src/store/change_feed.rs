@@ -9,13 +9,19 @@ use super::rooms::PolicyVersion;
 use crate::chat::admin::{ServerAuditEntry, ServerBan};
 use crate::chat::device::{Device, DeviceId};
 use crate::chat::policy::Policy;
-use crate::chat::{DisplayName, RoomName, UserName};
+use crate::chat::{CallSignal, DisplayName, RoomName, UserName};
 
 /// Something that was changed, perhaps by another server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StoreChange {
     /// A room that is open here has gone on: messages, edits, its policy, its end, or retention.
     Room(RoomName),
+    /// A user has come to another server, or has gone from it.
+    User(UserName),
+    /// A user of another server signals one who is connected here.
+    Signal(CallSignal),
+    /// Something was said through another server in a private conversation of a user who is connected here.
+    Conversation(RoomName),
     /// A room's policy is this, in this version; `None`: it has none, or has ended.
     Policy(RoomName, Option<Box<Policy>>, PolicyVersion),
     /// A registered name was changed, or was given up.

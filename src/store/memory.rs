@@ -7,6 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::accounts::ServerKey;
 use super::administration::{
@@ -17,6 +18,7 @@ use super::change_feed::ChangeFeed;
 use super::rooms::{
     ChangesQuery, Found, FoundInRooms, HeardElsewhere, OpenedRoom, Page, PageQuery, PolicyVersion, RoomLog, Store,
 };
+use super::shared_users::SharedUsers;
 use crate::chat::hook::{Hook, HookDigest, NewHook};
 use crate::chat::listed_room::ReadPosition;
 use crate::chat::policy::{AuditEntry, ModerationChange, Policy};
@@ -133,6 +135,10 @@ impl Store for Memory {
         None
     }
 
+    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
+        None
+    }
+
     fn close(&self) {}
 }
 
@@ -169,6 +175,11 @@ impl RoomLog for MemoryLog {
     /// Nothing: nobody is in the room through another server.
     fn heard(&mut self) -> HeardElsewhere {
         HeardElsewhere::default()
+    }
+
+    /// Nothing, likewise.
+    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
+        Ok(None)
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::change_feed::ChangeFeed;
+use super::shared_users::SharedUsers;
 use crate::chat::listed_room::ReadPosition;
 use crate::chat::policy::{AuditEntry, Policy};
 use crate::chat::room::Snapshot;
@@ -123,6 +124,9 @@ pub trait Store: Send + Sync {
     /// What other servers do in a history that is shared, for the first who asks; `None` where none is.
     fn change_feed(&self) -> Option<Box<dyn ChangeFeed>>;
 
+    /// The users of the servers that have the history together; `None`: it is this server's alone.
+    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>>;
+
     /// Opens no further history, and ends the feed. A log that is open stays so until it is dropped; after the last of them the store's
     /// own threads end. Does not block.
     fn close(&self);
@@ -171,6 +175,14 @@ pub trait RoomLog: Send {
     /// What other servers tell of who is in the room, since the log was asked last; nothing ever where a room has one log.
     /// What a user had said before was stored before it is told. Does not block.
     fn heard(&mut self) -> HeardElsewhere;
+
+    /// In a private conversation: the first message that was said through another server and that not all connections of
+    /// its users here were entered for yet ([`SharedUsers`]); `None`: there is none, and never where a room has one log. May
+    /// block on a database.
+    ///
+    /// # Errors
+    /// It cannot be read now.
+    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed>;
 }
 
 /// What other servers tell of the users in a room, beside its history.

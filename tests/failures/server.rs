@@ -20,7 +20,7 @@ use roomd::engine::base::threads::{Threads, start};
 use roomd::engine::rooms::broker;
 use roomd::store::{
     ChangeFeed, ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, PolicyVersion,
-    RoomLog, Store,
+    RoomLog, SharedUsers, Store,
 };
 use roomd::sync::ArcCell;
 
@@ -216,6 +216,10 @@ impl Store for FaultyStore {
         None
     }
 
+    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
+        None
+    }
+
     fn close(&self) {
         Memory.close();
     }
@@ -276,5 +280,9 @@ impl RoomLog for FaultyLog {
 
     fn heard(&mut self) -> HeardElsewhere {
         self.inner.heard()
+    }
+
+    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
+        self.inner.undispatched_from()
     }
 }

@@ -91,7 +91,7 @@ pub fn attendance((user, attendance): &(UserName, Attendance)) -> String {
             let note = note.as_deref().map(|note| format!(" ({note})")).unwrap_or_default();
             format!("{user}: {connections}, {status:?}{note}{lost}")
         }
-        Attendance::Gone(reason) => format!("{user}: gone, {reason:?}"),
+        Attendance::Gone(reason, _) => format!("{user}: gone, {reason:?}"),
     }
 }
 

@@ -28,8 +28,8 @@ pub fn remote_attendance(input: &str, now: Time) -> RemoteAttendance {
         _ if how == "watches" => Attendance::Here(Attending { announced: false, ..here }),
         _ if how == "is lost" => Attendance::Here(Attending { detached: true, ..here }),
         Some(("reads", seq)) => Attendance::Here(Attending { marks: [seq.parse().unwrap(); 3], ..here }),
-        _ if how == "goes" => Attendance::Gone(LeaveReason::Left(None)),
-        _ if how == "ends" => Attendance::Gone(LeaveReason::Disconnected),
+        _ if how == "goes" => Attendance::Gone(LeaveReason::Left(None), [0; 3]),
+        _ if how == "ends" => Attendance::LOST,
         Some(("away", note)) => Attendance::Here(away(note)),
         _ => panic!("{input}"),
     };

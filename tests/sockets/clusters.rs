@@ -2,7 +2,10 @@
 //!
 //! On the server that `tests/cluster/run` has started; without one each test says that it is skipped.
 
+mod calls;
+mod names;
 mod presence;
+mod private;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -351,9 +354,7 @@ fn an_announcement_is_told_once_on_all_servers() {
 fn a_name_that_is_registered_on_one_server_is_its_owners_on_the_others() {
     let Some(database) = Database::new() else { return };
     let servers = [server(&database), server(&database)];
-    let mut guest = WebSocketClient::json(&servers[1], "den", "Ann");
     let token = claim_on(&servers, "Ann");
-    assert_eq!(guest.ending().code, Some(4403), "the name is not the guest's any more");
     let (refused, _) = Http::connect(&servers[1]).upgrade("/ws?room=den&user=ann", "");
     assert_eq!((refused.status, refused.error().as_str()), (409, "name_taken"));
     let mut devices = [0, 1].map(|at| signed_in(&servers[at], &token));

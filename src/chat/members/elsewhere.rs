@@ -30,7 +30,7 @@ impl Members {
         let changes = self.changes.as_mut().map(std::mem::take).unwrap_or_default();
         let attendance = |(user, reason): (UserName, Option<LeaveReason>)| {
             let here = self.users.get(&user).and_then(User::attending);
-            let gone = || Attendance::Gone(reason.unwrap_or(LeaveReason::Disconnected));
+            let gone = || Attendance::Gone(reason.unwrap_or(LeaveReason::Disconnected), [0; 3]);
             let attendance = here.map_or_else(gone, Attendance::Here);
             (user, attendance)
         };
@@ -80,6 +80,14 @@ impl Members {
         if self.connections_elsewhere > 0 && self.connections(name) > 0 {
             self.changed(name, None);
         }
+    }
+
+    /// Other servers are to be told of everybody here, with how far each has got: as long as nobody was there to learn of that, it
+    /// was not told.
+    pub fn tell_all_again(&mut self) {
+        let here = self.users.iter().filter(|(_, user)| user.connections > 0).map(|(name, _)| name.clone());
+        let here: Vec<_> = if self.connections_elsewhere > 0 { here.collect() } else { Vec::new() };
+        here.iter().for_each(|name| self.changed(name, None));
     }
 
     /// Whether a user is in the room through other servers alone.

@@ -5,7 +5,7 @@
 
 use super::{Effect, Room};
 use crate::chat::UserName;
-use crate::chat::attendance::{Attendance, RemoteAttendance};
+use crate::chat::attendance::{Attendance, Attending, RemoteAttendance};
 use crate::chat::event::Event;
 use crate::chat::leave_reason::LeaveReason;
 use crate::chat::members::{MemberId, TYPING_FOR};
@@ -25,6 +25,10 @@ impl Room {
         self.members.share();
         for RemoteAttendance { server, user, attendance } in elsewhere {
             if let Attendance::Here(attending) = attendance {
+                // Its server stores that, and perhaps has not yet.
+                for (receipt, seq) in RECEIPTS.into_iter().zip(attending.marks) {
+                    self.receipts.raise(&user, receipt, seq.min(self.ring.newest()));
+                }
                 self.members.set_elsewhere(server, &user, Some(attending));
             }
         }
@@ -41,9 +45,8 @@ impl Room {
     pub fn take_attendance_changes(&mut self) -> Vec<(UserName, Attendance)> {
         let mut changes = self.members.take_changes();
         for (user, attendance) in &mut changes {
-            if let Attendance::Here(attending) = attendance {
-                attending.marks = RECEIPTS.map(|receipt| self.receipts.reached(user, receipt));
-            }
+            let (Attendance::Here(Attending { marks, .. }) | Attendance::Gone(_, marks)) = attendance;
+            *marks = RECEIPTS.map(|receipt| self.receipts.reached(user, receipt));
         }
         changes
     }
@@ -58,10 +61,17 @@ impl Room {
                 self.has_got_to(&user, attending.marks, now);
                 (Some(attending), LeaveReason::Disconnected)
             }
-            Attendance::Gone(reason) => (None, reason),
+            Attendance::Gone(reason, marks) => {
+                self.has_got_to(&user, marks, now);
+                (None, reason)
+            }
         };
         let registered = attending.as_ref().is_some_and(|attending| attending.registered);
+        let was_nobody_elsewhere = self.members.elsewhere() == 0;
         self.members.set_elsewhere(server, &user, attending);
+        if was_nobody_elsewhere && self.wants_receipts() {
+            self.members.tell_all_again();
+        }
         let (is_announced, after) = (self.members.is_announced(&user), self.members.presence(&user));
         if after.is_none() && self.members.set_typing(&user, None) && !was_announced {
             effects.push(self.typing(user.clone(), false));

@@ -266,26 +266,23 @@ impl Room {
         }
         let actor = Actor { user: &user, auth_level, appointed: None };
         if let Err(refusal) = self.admits(actor, now.at).and_then(|()| self.admits_to_group(actor, &options)) {
-            effects.push(Effect::Refused(id, refusal));
-            return;
+            return effects.push(Effect::Refused(id, refusal));
         }
         if let Err(refusal) = self.has_place(actor) {
-            effects.push(Effect::Refused(id, refusal));
-            return;
+            return effects.push(Effect::Refused(id, refusal));
         }
         if visibility != Visibility::Matched && self.is_full() {
             let refusal = Refusal::new(Code::RoomFull, format!("The room {} is full", self.name));
-            effects.push(Effect::Refused(id, refusal));
-            return;
+            return effects.push(Effect::Refused(id, refusal));
         }
         let offline_messages = self.offline_messages(&user, &options);
         if offline_messages == OfflineMessages::TooMuch {
-            let refusal = Refusal::new(Code::Unavailable, format!("{user} has yet to be given what was said before"));
-            effects.push(Effect::Refused(id, refusal));
-            return;
+            let refusal = Refusal::new(Code::TooLarge, format!("{user} has yet to be given what was said before"));
+            return effects.push(Effect::Refused(id, refusal));
         }
         let visibility = if self.private.is_some() { Visibility::Silent } else { visibility };
-        let since = self.ring.newest();
+        let newest = self.ring.newest();
+        let since = options.from.map_or(newest, |from| newest.min(from.saturating_sub(1)));
         let member = RoomMember {
             user: user.clone(),
             auth_level,

@@ -5,7 +5,7 @@
 //! [`ClientAddress`].
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +23,11 @@ pub struct ClientAddress {
 impl ClientAddress {
     /// A program in the server's process.
     pub const IN_PROCESS: Self = Self { ip: None, counted: None };
+}
+
+impl Address {
+    /// Stands for what the users of other servers cause here: no client comes from it.
+    pub const OTHER_SERVERS: Self = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 }
 
 impl From<IpAddr> for Address {

@@ -36,6 +36,7 @@ impl Engine {
     /// Starts the thread, where the store is shared.
     pub(in crate::engine) fn start_subscriber(self: &Arc<Self>) -> io::Result<()> {
         let Some(feed) = self.store.change_feed() else { return Ok(()) };
+        self.start_remote_conversations()?;
         let engine = Arc::clone(self);
         self.threads.spawn(ROLE, move || run(&engine, feed))
     }
@@ -43,6 +44,9 @@ impl Engine {
     fn hear(&self, change: StoreChange) {
         match change {
             StoreChange::Room(room) => self.hub.catch_up(&room),
+            StoreChange::User(user) => self.directory.came_or_went_elsewhere(&user),
+            StoreChange::Signal(signal) => _ = self.deliver_signal(&signal),
+            StoreChange::Conversation(room) => self.remote_conversations.tell(room),
             StoreChange::Policy(room, policy, version) => self.policy_changed(&room, policy, version),
             StoreChange::Account(state) => self.account_changed(&state),
             StoreChange::DeviceEnded(device) => self.device_ended(device),

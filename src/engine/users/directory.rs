@@ -19,6 +19,7 @@ use crate::engine::users::idents::Idents;
 use crate::engine::users::reserved_names::ReservedNames;
 use crate::engine::users::user_connection::UserConnection;
 use crate::engine::users::watchers::{Watcher, Watchers};
+use crate::store::{SharedConnection, SharedUsers};
 
 /// See the module.
 #[derive(Default)]
@@ -33,6 +34,8 @@ pub struct Directory {
     operators: AtomicUsize,
     /// Names that are about to be used.
     pub reserved: Arc<ReservedNames>,
+    /// The users of all servers, where several have one history.
+    shared: Option<Arc<dyn SharedUsers>>,
 }
 
 /// Users that are remembered when they have gone, at most.
@@ -80,6 +83,9 @@ impl Drop for DirectoryEntry {
         if is_gone && self.connection.visibility != Visibility::Hidden {
             self.directory.remember(&self.connection);
         }
+        if let Some(shared) = &self.directory.shared {
+            shared.went(self.connection.user(), shared_connection(&self.connection));
+        }
         self.directory.set_operator(&self.connection, false);
         if self.connection.ident().is_some() {
             self.directory.idents.went(self.connection.user());
@@ -89,6 +95,18 @@ impl Drop for DirectoryEntry {
 }
 
 impl Directory {
+    /// An empty one; `shared` are the users of all servers, where several have one history.
+    #[must_use]
+    pub fn new(shared: Option<Arc<dyn SharedUsers>>) -> Self {
+        Self { shared, ..Self::default() }
+    }
+
+    /// The users of all servers, where several have one history.
+    #[must_use]
+    pub fn shared_users(&self) -> Option<&Arc<dyn SharedUsers>> {
+        self.shared.as_ref()
+    }
+
     /// Registers the connection of a client that has come.
     pub fn register(self: &Arc<Self>, connection: Arc<UserConnection>) -> DirectoryEntry {
         self.register_with(connection, || ())
@@ -127,6 +145,9 @@ impl Directory {
             };
             tell(endpoint, told_to_all);
         });
+        if let Some(shared) = &self.shared {
+            shared.came(connection.user(), shared_connection(&connection));
+        }
         self.tell_watchers(connection.user(), &folded);
         DirectoryEntry { directory: Arc::clone(self), connection }
     }
@@ -189,8 +210,21 @@ impl Directory {
     }
 
     fn is_reachable(&self, folded: &FoldedName) -> bool {
-        let users = self.users.lock();
-        users.alike(folded).any(|connection| connection.visibility != Visibility::Hidden)
+        let is_here = {
+            let users = self.users.lock();
+            users.alike(folded).any(|connection| connection.visibility != Visibility::Hidden)
+        };
+        is_here || self.alike_elsewhere(folded).iter().any(|(_, is_reachable)| *is_reachable)
+    }
+
+    /// A user has come to another server, or has gone from it. Does not block.
+    pub(in crate::engine) fn came_or_went_elsewhere(&self, user: &UserName) {
+        self.tell_watchers(user, &FoldedName::of(user));
+    }
+
+    /// The users of other servers who are spelled like this, and whether each can be reached.
+    fn alike_elsewhere(&self, folded: &FoldedName) -> Vec<(UserName, bool)> {
+        self.shared.as_ref().map(|shared| shared.alike_elsewhere(folded)).unwrap_or_default()
     }
 
     /// Tells those who watch a user whether they are connected, when that has changed. Does not block.
@@ -212,16 +246,37 @@ impl Directory {
         connections
     }
 
-    /// Whether a connection uses this name, in any spelling.
+    /// Whether what is sent to a user reaches a connection on another server, as far as that is known.
+    #[must_use]
+    pub fn is_reachable_elsewhere(&self, user: &UserName) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.is_reachable_elsewhere(user))
+    }
+
+    /// Whether what is sent to a user reaches a connection, on whatever server.
+    #[must_use]
+    pub fn is_reachable_anywhere(&self, user: &UserName) -> bool {
+        !self.reachable(user).is_empty() || self.is_reachable_elsewhere(user)
+    }
+
+    /// Whether a connection uses this name, in any spelling, on whatever server.
     #[must_use]
     pub fn is_used(&self, user: &UserName) -> bool {
-        !self.connections_alike(user).is_empty()
+        self.spelled_like(user).is_some()
     }
 
     /// The name of a connected user who is spelled like this, if there is one.
     #[must_use]
     pub fn spelled_like(&self, user: &UserName) -> Option<UserName> {
-        self.connections_alike(user).first().map(|connection| connection.user().clone())
+        self.names_alike(user).into_iter().next()
+    }
+
+    /// The names of connected users who are spelled like this: first those of this server.
+    #[must_use]
+    pub fn names_alike(&self, user: &UserName) -> Vec<UserName> {
+        let folded = FoldedName::of(user);
+        let mut names: Vec<_> = self.connections_of(&folded).iter().map(|one| one.user().clone()).collect();
+        names.extend(self.alike_elsewhere(&folded).into_iter().map(|(name, _)| name));
+        names
     }
 
     /// How many users are connected.
@@ -284,8 +339,8 @@ impl Directory {
     }
 
     /// Sends a request from one connection to the private conversation with another user, which all connections of
-    /// both join. If the other user is offline, it is stored, where `kept` says that the store does so for them.
-    /// Blocks on the room.
+    /// both join; those on other servers when they hear of it. If the other user is offline, it is stored, where `kept` says
+    /// that the store does so for them. Blocks on the room.
     ///
     /// # Errors
     /// The other user is offline, or there can be no further room.
@@ -298,7 +353,7 @@ impl Directory {
         id: Option<Id>,
     ) -> Result<(), Refusal> {
         let offline = || Refusal::new(Code::UserOffline, format!("{to} is not online"));
-        if !kept && self.reachable(to).is_empty() {
+        if !kept && !self.is_reachable_anywhere(to) {
             return Err(offline());
         }
         let room = RoomName::private(from.user(), to);
@@ -306,7 +361,7 @@ impl Directory {
         let failed = || Refusal::room_failed(&room);
         let sender = from.enter(hub, &room, &kind)?.ok_or_else(failed)?;
         let there = self.join_all(hub, to, (&room, &kind))?;
-        if !there && !kept {
+        if !there && !kept && !self.is_reachable_elsewhere(to) {
             return Err(offline());
         }
         self.join_all(hub, from.user(), (&room, &kind))?;
@@ -338,7 +393,7 @@ impl Directory {
         address: Option<Address>,
     ) -> Result<Event, Refusal> {
         let offline = || Refusal::new(Code::UserOffline, format!("{to} is not online"));
-        if !kept && self.reachable(to).is_empty() {
+        if !kept && !self.is_reachable_anywhere(to) {
             return Err(offline());
         }
         let room = RoomName::private(&who.user, to);
@@ -346,7 +401,7 @@ impl Directory {
         // The seat keeps the room open while the connections of both enter it.
         let _seat = hub.keep(&room, &kind, false, address)?;
         let there = self.join_all(hub, to, (&room, &kind))?;
-        if !there && !kept {
+        if !there && !kept && !self.is_reachable_elsewhere(to) {
             return Err(offline());
         }
         self.join_all(hub, &who.user, (&room, &kind))?;
@@ -375,12 +430,18 @@ impl Directory {
             match connection.enter(hub, room, kind) {
                 Ok(sender) => there |= sender.is_some(),
                 // Its offline messages are not all in memory; its own reader is about to deliver them.
-                Err(refusal) if refusal.code == Code::Unavailable && !connection.who.is_guest() => {}
+                Err(refusal) if refusal.code == Code::TooLarge && !connection.who.is_guest() => {}
                 Err(refusal) => return Err(refusal),
             }
         }
         Ok(there)
     }
+}
+
+/// A connection as other servers are to know it.
+fn shared_connection(connection: &UserConnection) -> SharedConnection {
+    let reachable = connection.visibility != Visibility::Hidden;
+    SharedConnection { registered: !connection.who.is_guest(), reachable }
 }
 
 /// Sends an event to each client of these connections, of which one that becomes another user has two for a moment.

@@ -47,7 +47,7 @@ impl Engine {
     pub(in crate::engine) fn clear_the_way(&self, name: &UserName) {
         let now = self.clock.now().at;
         let Some(unused) = self.auth.names().obstacle(name, self.limits.load().retain_names, now) else { return };
-        if self.directory.connections(&unused).is_empty()
+        if !self.directory.is_used(&unused)
             && let Err(refusal) = self.release_name(&unused, None)
         {
             log::debug!(user = unused.as_str(), error:% = refusal; "an unused name is not given up");

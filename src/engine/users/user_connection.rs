@@ -15,7 +15,7 @@ use crate::chat::{
 use crate::engine::base::sync::Mutex;
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::recipient::{Absent, Form, Recipient};
-use crate::engine::guards::address::ClientAddress;
+use crate::engine::guards::address::{Address, ClientAddress};
 use crate::engine::rooms::hub::{Hub, JoiningClient, RoomKind};
 use crate::engine::rooms::inbox::{RoomHandle, RoomSender};
 use crate::engine::users::endpoint::Endpoint;
@@ -284,6 +284,27 @@ impl UserConnection {
         room: &RoomName,
         kind: &RoomKind,
     ) -> Result<Option<RoomSender>, Refusal> {
+        self.enter_opened_by(hub, room, kind, None)
+    }
+
+    /// The same, since something was said in it through another server. If that opens it here, it counts for the other
+    /// servers: the user's own address has not asked for it.
+    pub(in crate::engine) fn enter_from_elsewhere(
+        &self,
+        hub: &Arc<Hub>,
+        room: &RoomName,
+        kind: &RoomKind,
+    ) -> Result<Option<RoomSender>, Refusal> {
+        self.enter_opened_by(hub, room, kind, Some(Address::OTHER_SERVERS))
+    }
+
+    fn enter_opened_by(
+        &self,
+        hub: &Arc<Hub>,
+        room: &RoomName,
+        kind: &RoomKind,
+        opener: Option<Address>,
+    ) -> Result<Option<RoomSender>, Refusal> {
         loop {
             let (client, generation) = {
                 let state = self.state.lock();
@@ -291,7 +312,8 @@ impl UserConnection {
                 if let Some(handle) = handles.iter().find(|handle| handle.room() == room) {
                     return Ok(Some(handle.sender()));
                 }
-                (self.joining_client(&state), state.generation)
+                let client = self.joining_client(&state);
+                (JoiningClient { address: opener.or(client.address), ..client }, state.generation)
             };
             let handle = hub.join(room, kind, client)?;
             let sender = handle.sender();

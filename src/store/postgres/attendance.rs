@@ -11,14 +11,37 @@ use tokio_postgres::Row;
 use super::link::{DatabaseLink, LinkError};
 use super::local_attendance::AttendanceRow;
 use super::row::{number, text};
-use crate::chat::{Attendance, Attending, LeaveReason, Note, RoomName, ServerId, Status, Time, UserName};
+use crate::chat::{Attendance, Attending, LeaveReason, NameError, Note, RoomName, ServerId, Status, Time, UserName};
 use crate::store::columns::{ms, time};
+
+/// Where a user is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AttendancePlace {
+    /// Connected to the server, in whatever rooms.
+    Server,
+    /// In a room.
+    Room(RoomName),
+}
+
+impl AttendancePlace {
+    /// As it is in the database: no room has the name of the server.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Server => "",
+            Self::Room(room) => room.as_str(),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, NameError> {
+        if text.is_empty() { Ok(Self::Server) } else { RoomName::parse_known(text).map(Self::Room) }
+    }
+}
 
 /// A row of another server.
 pub struct ReadAttendance {
     pub server: ServerId,
     pub stamp: i64,
-    pub room: RoomName,
+    pub place: AttendancePlace,
     pub user: UserName,
     pub attendance: Attendance,
 }
@@ -30,7 +53,7 @@ pub struct ReadAttendance {
 pub fn write(link: &mut DatabaseLink, server: i64, stamp: i64, rows: &[AttendanceRow]) -> Result<i64, LinkError> {
     let newest = stamp + rows.len() as i64;
     let stamps: Vec<_> = (stamp + 1..=newest).collect();
-    let rooms: Vec<_> = rows.iter().map(|(room, ..)| room.as_str()).collect();
+    let rooms: Vec<_> = rows.iter().map(|(place, ..)| place.as_str()).collect();
     let users: Vec<_> = rows.iter().map(|(_, user, _)| user.as_str()).collect();
     let columns: Vec<_> = rows.iter().map(|(.., attendance)| Columns::of(attendance)).collect();
     let connections: Vec<_> = columns.iter().map(|columns| columns.connections).collect();
@@ -113,11 +136,12 @@ pub fn read(link: &mut DatabaseLink, servers: &BTreeMap<i64, i64>) -> Result<Vec
 }
 
 fn read_row(row: &Row) -> Result<Option<ReadAttendance>, LinkError> {
-    let Ok(room) = RoomName::parse_known(row.get(2)) else { return Ok(None) };
+    let Ok(place) = AttendancePlace::parse(row.get(2)) else { return Ok(None) };
     let note = row.get::<_, Option<&[u8]>>(9).map(text).transpose()?.map(Note::stored);
     let kind = row.get::<_, i16>(8);
+    let marks = [12, 13, 14].map(|column: usize| row.get::<_, i64>(column).cast_unsigned());
     let attendance = match usize::try_from(row.get::<_, i32>(4)).unwrap_or(0) {
-        0 => Attendance::Gone(reason_of(kind, note)),
+        0 => Attendance::Gone(reason_of(kind, note), marks),
         connections => Attendance::Here(Attending {
             connections,
             announced: row.get(5),
@@ -127,11 +151,11 @@ fn read_row(row: &Row) -> Result<Option<ReadAttendance>, LinkError> {
             note,
             set_at: time(row.get(10)),
             last_seen: time(row.get(11)),
-            marks: [12, 13, 14].map(|column: usize| row.get::<_, i64>(column).cast_unsigned()),
+            marks,
         }),
     };
     let server = ServerId(row.get::<_, i64>(0).cast_unsigned());
-    Ok(Some(ReadAttendance { server, stamp: row.get(1), room, user: UserName::stored(row.get(3)), attendance }))
+    Ok(Some(ReadAttendance { server, stamp: row.get(1), place, user: UserName::stored(row.get(3)), attendance }))
 }
 
 /// The kind of who is there: away by its own word.
@@ -161,13 +185,13 @@ impl<'a> Columns<'a> {
                 times: [here.set_at, here.last_seen],
                 marks: here.marks,
             },
-            Attendance::Gone(reason) => Self {
+            Attendance::Gone(reason, marks) => Self {
                 connections: 0,
                 flags: [false; 3],
                 kind: kind_of(reason),
                 note: reason.note().map(|note| &**note),
                 times: [Time::default(); 2],
-                marks: [0; 3],
+                marks: *marks,
             },
         }
     }

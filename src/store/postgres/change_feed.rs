@@ -2,7 +2,7 @@
 //!
 //! Waited for on the engine's thread `subscriber`, with a connection of its own. Once a second it writes this server's
 //! heartbeat, and learns which others are at work: who was in a room through one that is gone is no longer. Every two seconds, and whenever it is connected again, it compares all
-//! open rooms with the database and reads what else was changed, so that a note that is lost delays what it told of and
+//! open rooms with the database and reads what else was changed or said in private, so that a note that is lost delays what it told of and
 //! nothing else.
 
 use std::collections::BTreeMap;
@@ -19,6 +19,7 @@ use super::open_rooms::OpenRooms;
 use super::remote_attendance::{RemoteAttendances, Users};
 use super::room_log::Attendances;
 use super::row::number;
+use super::signals;
 use crate::chat::{Attendance, RoomName, ServerId};
 use crate::store::change_feed::{ChangeFeed, StoreChange};
 
@@ -33,20 +34,25 @@ const CHANGES: &str = "changes";
 /// See the module.
 pub struct PostgresFeed {
     link: LastingLink,
-    server: i64,
     notifications: Notifications,
+    reader: FeedReader,
+    heartbeat_at: Instant,
+    look_at: Instant,
+    is_closed: Arc<AtomicBool>,
+    /// Whether the last call failed: logged once, not at each.
+    is_failing: bool,
+}
+
+/// What is known of other servers, and reads what is new.
+struct FeedReader {
+    server: i64,
     rooms: OpenRooms,
     attendances: Attendances,
     /// How far the rows of each other server are read that say who is in rooms through it.
     stamps: BTreeMap<i64, i64>,
     /// The other servers at work, by number, with what they say of themselves.
     others: BTreeMap<i64, String>,
-    heartbeat_at: Instant,
-    look_at: Instant,
     changes: ChangesSince,
-    is_closed: Arc<AtomicBool>,
-    /// Whether the last call failed: logged once, not at each.
-    is_failing: bool,
 }
 
 impl PostgresFeed {
@@ -60,21 +66,9 @@ impl PostgresFeed {
         is_closed: Arc<AtomicBool>,
     ) -> Self {
         let now = Instant::now();
-        let (others, heartbeat_at, look_at) = (BTreeMap::new(), now, now);
-        Self {
-            link,
-            server,
-            notifications,
-            rooms,
-            attendances,
-            stamps: BTreeMap::new(),
-            others,
-            heartbeat_at,
-            look_at,
-            changes,
-            is_closed,
-            is_failing: false,
-        }
+        let (stamps, others) = (BTreeMap::new(), BTreeMap::new());
+        let reader = FeedReader { server, rooms, attendances, stamps, others, changes };
+        Self { link, notifications, reader, heartbeat_at: now, look_at: now, is_closed, is_failing: false }
     }
 
     /// What is due, or else what notes tell.
@@ -85,55 +79,24 @@ impl PostgresFeed {
         if is_new {
             // What was told meanwhile was not heard.
             (self.heartbeat_at, self.look_at) = (now, now);
-            self.stamps.clear();
+            self.reader.stamps.clear();
         }
         if self.heartbeat_at <= now {
             self.heartbeat_at = now + HEARTBEAT;
-            let (others, is_new) = heartbeat(link, self.server)?;
-            report(&self.others, &others);
-            let gone: Vec<_> = self.others.keys().filter(|server| !others.contains_key(server)).copied().collect();
-            self.others = others;
-            if is_new {
-                // Others have taken this server for dead, or the database has lost it.
-                self.attendances.local.forget_rows();
-            }
-            if is_new || !gone.is_empty() {
-                attendance::forget_servers(link)?;
-            }
-            for server in gone {
-                self.stamps.remove(&server);
-                self.attendances.remote.replace(ServerId(server.cast_unsigned()), Users::new());
-            }
-            let rooms = self.attendances.remote.waiting();
-            if !rooms.is_empty() {
-                return Ok(rooms.into_iter().map(StoreChange::Room).collect());
+            let changes = self.reader.beat(link)?;
+            if !changes.is_empty() {
+                return Ok(changes);
             }
         }
         if self.look_at <= now {
             self.look_at = now + LOOK;
-            let mut changes = look(link, &self.rooms)?;
-            changes.append(&mut self.changes.look(link)?);
-            read_attendance(link, &self.others, &mut self.stamps, &self.attendances.remote)?;
-            changes.extend(self.attendances.remote.waiting().into_iter().map(StoreChange::Room));
+            let changes = self.reader.look(link)?;
             if !changes.is_empty() {
                 return Ok(changes);
             }
         }
         let notes = self.notifications.wait(Some(link), self.heartbeat_at.min(self.look_at));
-        let mut changes = Vec::new();
-        for News { typing, heads, attendance } in notes.iter().map(|note| note::read(self.server, note)) {
-            typing.into_iter().for_each(|typing| self.attendances.remote.typed(typing));
-            let heads = heads.into_iter().filter(|head| has_gone_on(head, &self.rooms));
-            changes.extend(heads.map(|head| StoreChange::Room(head.room)));
-            if attendance {
-                read_attendance(link, &self.others, &mut self.stamps, &self.attendances.remote)?;
-            }
-        }
-        changes.extend(self.attendances.remote.waiting().into_iter().map(StoreChange::Room));
-        if notes.iter().any(|note| note == CHANGES) {
-            changes.append(&mut self.changes.look(link)?);
-        }
-        Ok(changes)
+        self.reader.read_notes(link, &notes)
     }
 
     /// Others need not wait until this server's heartbeat is late.
@@ -142,9 +105,80 @@ impl PostgresFeed {
             && let Ok(link) = self.link.link()
         {
             // If that fails they do wait.
-            _ = link.query("DELETE FROM servers WHERE server = $1", &[&self.server]);
+            _ = link.query("DELETE FROM servers WHERE server = $1", &[&self.reader.server]);
             _ = attendance::forget_servers(link);
         }
+    }
+}
+
+impl FeedReader {
+    /// Writes the heartbeat; the rooms in which somebody was through a server that is gone.
+    fn beat(&mut self, link: &mut DatabaseLink) -> Result<Vec<StoreChange>, LinkError> {
+        let (others, is_new) = heartbeat(link, self.server)?;
+        report(&self.others, &others);
+        let gone: Vec<_> = self.others.keys().filter(|server| !others.contains_key(server)).copied().collect();
+        self.others = others;
+        if is_new {
+            // Others have taken this server for dead, or the database has lost it.
+            self.attendances.local.forget_rows();
+        }
+        if is_new || !gone.is_empty() {
+            attendance::forget_servers(link)?;
+        }
+        for server in gone {
+            self.stamps.remove(&server);
+            self.attendances.remote.replace(ServerId(server.cast_unsigned()), Users::new());
+        }
+        Ok(self.attendance_changes())
+    }
+
+    /// What was read of who is where, and has yet to be told.
+    fn attendance_changes(&self) -> Vec<StoreChange> {
+        let remote = &self.attendances.remote;
+        let users = remote.take_came_or_went().into_iter().map(StoreChange::User);
+        remote.waiting().into_iter().map(StoreChange::Room).chain(users).collect()
+    }
+
+    /// Looks for what no note has told.
+    fn look(&mut self, link: &mut DatabaseLink) -> Result<Vec<StoreChange>, LinkError> {
+        let Attendances { local, remote, private } = &self.attendances;
+        let mut changes = look(link, &self.rooms)?;
+        changes.append(&mut self.changes.look(link)?);
+        read_attendance(link, &self.others, &mut self.stamps, remote)?;
+        private.read(link, local)?;
+        // Also those that could not be dispatched before.
+        changes.extend(private.waiting().into_iter().map(StoreChange::Conversation));
+        changes.append(&mut self.attendance_changes());
+        Ok(changes)
+    }
+
+    /// Reads what notes say that there is to read.
+    fn read_notes(&mut self, link: &mut DatabaseLink, notes: &[String]) -> Result<Vec<StoreChange>, LinkError> {
+        let Attendances { local, remote, private } = &self.attendances;
+        let (mut changes, mut is_private, mut signalled) = (Vec::new(), false, Vec::new());
+        for News { signals, typing, heads, attendance } in notes.iter().map(|note| note::read(self.server, note)) {
+            let for_here = signals.into_iter().filter(|signal| local.is_reachable(&signal.to));
+            signalled.extend(for_here.map(|signal| signal.number));
+            typing.into_iter().for_each(|typing| remote.typed(typing));
+            // Also of users who are not here: who comes later is not told what was said before.
+            is_private |= heads.iter().any(|head| head.room.is_conversation());
+            let heads = heads.into_iter().filter(|head| has_gone_on(head, &self.rooms));
+            changes.extend(heads.map(|head| StoreChange::Room(head.room)));
+            if attendance {
+                read_attendance(link, &self.others, &mut self.stamps, remote)?;
+            }
+        }
+        if !signalled.is_empty() {
+            changes.extend(signals::read(link, &signalled)?.into_iter().map(StoreChange::Signal));
+        }
+        if is_private {
+            changes.extend(private.read(link, local)?.into_iter().map(StoreChange::Conversation));
+        }
+        if notes.iter().any(|note| note == CHANGES) {
+            changes.append(&mut self.changes.look(link)?);
+        }
+        changes.append(&mut self.attendance_changes());
+        Ok(changes)
     }
 }
 
@@ -200,13 +234,13 @@ fn read_attendance(
         from.keys().filter(|server| !stamps.contains_key(server)).map(|server| (*server, Users::new())).collect();
     let rows = attendance::read(link, &from)?;
     stamps.extend(from);
-    for ReadAttendance { server, stamp, room, user, attendance } in rows {
+    for ReadAttendance { server, stamp, place, user, attendance } in rows {
         let number = server.0.cast_signed();
         stamps.insert(number, stamp);
         match (new.get_mut(&number), attendance) {
-            (Some(users), Attendance::Here(attending)) => _ = users.insert((room, user), attending),
-            (Some(_), Attendance::Gone(_)) => {}
-            (None, attendance) => remote.change(server, room, user, attendance),
+            (Some(users), Attendance::Here(attending)) => _ = users.insert((place, user), attending),
+            (Some(_), Attendance::Gone(..)) => {}
+            (None, attendance) => remote.change(server, place, user, attendance),
         }
     }
     new.into_iter().for_each(|(server, users)| remote.replace(ServerId(server.cast_unsigned()), users));

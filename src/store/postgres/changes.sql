@@ -21,7 +21,8 @@ CREATE UNLOGGED TABLE IF NOT EXISTS webhook_leases (
     until  timestamptz NOT NULL DEFAULT lease_end_1()
 ) WITH (fillfactor = 20);
 
--- Who is in which room through which server; each writes its own rows. Not logged, likewise.
+-- Who is in which room through which server; each writes its own rows. Not logged, likewise. The room '' is the server itself:
+-- who is connected to it.
 CREATE UNLOGGED TABLE IF NOT EXISTS attendance (
     server bigint NOT NULL, room text COLLATE "C" NOT NULL, usr text COLLATE "C" NOT NULL,
     stamp  bigint NOT NULL,                    -- counted by the server: greater than those of all rows that it wrote before
@@ -34,6 +35,24 @@ CREATE UNLOGGED TABLE IF NOT EXISTS attendance (
     PRIMARY KEY (server, room, usr)
 ) WITH (fillfactor = 50);
 CREATE INDEX IF NOT EXISTS attendance_stamps ON attendance (server, stamp);
+
+-- What was said in private conversations in the last minutes, and by which transaction: a server reads what it has not told
+-- its users. In the transaction of the message, so there is no row without one.
+CREATE TABLE IF NOT EXISTS private_feed (
+    room   text COLLATE "C" NOT NULL, seq bigint NOT NULL,
+    server bigint NOT NULL,                    -- through which it was said
+    said   xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    at     timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX IF NOT EXISTS private_feed_said ON private_feed (said);
+
+-- Signals of calls that are on their way to users of other servers. Not logged: a call that is lost is offered again.
+CREATE UNLOGGED TABLE IF NOT EXISTS signals (
+    signal  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    usr     text NOT NULL, author text NOT NULL, -- to whom, and by whom
+    kind    text NOT NULL, payload bytea NOT NULL,
+    at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 
 -- The newest change of each thing that servers have in memory, by the transaction that made it: a server reads what was
 -- changed since its last look, and what was not decided then. Written by triggers, so that it does not matter who changes it.

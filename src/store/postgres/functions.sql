@@ -220,6 +220,9 @@ BEGIN
                 ELSIF d.key IS NOT NULL THEN
                     INSERT INTO last_values VALUES (l_id[i], d.key, l_seq) ON CONFLICT (room, key) DO UPDATE SET seq = excluded.seq;
                 END IF;
+                IF p_names[i] LIKE 'dm:%' THEN
+                    INSERT INTO private_feed (room, seq, server) VALUES (p_names[i], l_seq, p_journal);
+                END IF;
                 IF d.recipient IS NOT NULL THEN
                     INSERT INTO undelivered SELECT d.recipient, l_id[i], l_seq WHERE EXISTS (SELECT 1 FROM names WHERE name = d.recipient)
                         ON CONFLICT (usr, room) DO UPDATE SET seq = excluded.seq;

@@ -31,13 +31,16 @@ mod notifier;
 mod open_rooms;
 mod policy;
 mod pool;
+mod private_feed;
 mod remote_attendance;
 mod room_log;
 mod row;
 mod schema;
 mod search;
 mod server;
+mod signals;
 mod store;
+mod users;
 mod webhooks;
 mod words;
 

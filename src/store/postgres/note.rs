@@ -1,4 +1,5 @@
-//! What servers tell each other: which rooms have gone on, and how far; who types; and that who is in rooms has changed. Pure.
+//! What servers tell each other: which rooms have gone on, and how far; who types; who is signalled; and that who is in rooms
+//! has changed. Pure.
 //!
 //! A note is a JSON object in one notification of PostgreSQL, `{"s":"8f…","heads":[["den",42,3],…],"attendance":true}`. It may be lost, and
 //! may come twice or late: whoever hears it compares it with what they know, and reads.
@@ -29,9 +30,18 @@ pub struct Typing {
     pub typing: bool,
 }
 
+/// A signal is stored for a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalNotice {
+    pub number: i64,
+    pub to: UserName,
+}
+
 /// What a server tells the others.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct News {
+    /// Who is signalled.
+    pub signals: Vec<SignalNotice>,
     /// Who types. Before the rooms: a message ends its author's notice.
     pub typing: Vec<Typing>,
     /// The rooms that have gone on.
@@ -46,14 +56,20 @@ struct Note {
     s: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     typing: Vec<(String, String, bool)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    signals: Vec<(i64, String)>,
     heads: Vec<(String, u64, u64)>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     attendance: bool,
 }
 
 /// The notes of a server that say this.
-pub fn write(server: i64, News { typing, heads, attendance }: News) -> Vec<String> {
+pub fn write(server: i64, News { signals, typing, heads, attendance }: News) -> Vec<String> {
     let mut notes = Pieces { server, notes: Vec::new(), open: Note { attendance, ..Note::default() }, bytes: 0 };
+    for SignalNotice { number, to } in signals {
+        notes.reserve(to.as_str().len());
+        notes.open.signals.push((number, to.as_str().to_owned()));
+    }
     for Typing { room, user, typing } in typing {
         notes.reserve(room.as_str().len() + user.as_str().len());
         notes.open.typing.push((room.as_str().to_owned(), user.as_str().to_owned(), typing));
@@ -89,7 +105,8 @@ impl Pieces {
 
     fn close(&mut self) {
         let note = Note { s: format!("{:x}", self.server), ..std::mem::take(&mut self.open) };
-        if note.attendance || !note.typing.is_empty() || !note.heads.is_empty() {
+        let says = !(note.signals.is_empty() && note.typing.is_empty() && note.heads.is_empty());
+        if note.attendance || says {
             self.notes.extend(serde_json::to_string(&note).ok());
         }
         self.bytes = 0;
@@ -98,7 +115,7 @@ impl Pieces {
 
 /// What another server says; nothing of what this one has written, or of what is no note.
 pub fn read(server: i64, note: &str) -> News {
-    let Ok(Note { s, typing, heads, attendance }) = serde_json::from_str(note) else { return News::default() };
+    let Ok(Note { s, typing, signals, heads, attendance }) = serde_json::from_str(note) else { return News::default() };
     if s == format!("{server:x}") {
         return News::default();
     }
@@ -110,7 +127,9 @@ pub fn read(server: i64, note: &str) -> News {
     };
     let (typing, heads) =
         (typing.into_iter().filter_map(types).collect(), heads.into_iter().filter_map(head).collect());
-    News { typing, heads, attendance }
+    let signalled = |(number, to): (i64, String)| Some(SignalNotice { number, to: UserName::parse(&to).ok()? });
+    let signals = signals.into_iter().filter_map(signalled).collect();
+    News { signals, typing, heads, attendance }
 }
 
 #[cfg(test)]
@@ -124,15 +143,19 @@ mod tests {
         let typing =
             |n: u64| Typing { room: name(n), user: UserName::parse("Ann").unwrap(), typing: n.is_multiple_of(2) };
         let types: Vec<_> = (0..100).map(typing).collect();
-        let notes = write(-7, News { typing: types.clone(), heads: heads.clone(), attendance: true });
+        let signal = |n: i64| SignalNotice { number: n, to: UserName::parse("Bob").unwrap() };
+        let signals: Vec<_> = (i64::MAX - 300..i64::MAX).map(signal).collect();
+        let news = News { signals: signals.clone(), typing: types.clone(), heads: heads.clone(), attendance: true };
+        let notes = write(-7, news);
         assert!(notes.len() > 1 && notes.iter().all(|note| note.len() < 8_000), "{}", notes.len());
         let mut all = News::default();
         for mut news in notes.iter().map(|note| read(8, note)) {
+            all.signals.append(&mut news.signals);
             all.typing.append(&mut news.typing);
             all.heads.append(&mut news.heads);
             all.attendance |= news.attendance;
         }
-        assert_eq!(all, News { typing: types, heads, attendance: true });
+        assert_eq!(all, News { signals, typing: types, heads, attendance: true });
         assert!(notes.iter().all(|note| read(-7, note) == News::default()), "its own");
         assert!(write(1, News::default()).is_empty());
         let bare = write(1, News { attendance: true, ..News::default() });

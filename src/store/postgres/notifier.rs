@@ -17,6 +17,7 @@ use super::lasting_link::LastingLink;
 use super::link::LinkError;
 use super::local_attendance::LocalAttendance;
 use super::note::{self, Head, News, Typing};
+use super::{private_feed, signals};
 
 /// Notices that may wait; what is beyond them is not told by a note.
 pub const NOTICES_MAX: usize = 4_096;
@@ -24,7 +25,7 @@ pub const NOTICES_MAX: usize = 4_096;
 const ROWS_MAX: usize = 500;
 /// After which time it is tried again to write rows.
 const RETRY: Duration = Duration::from_secs(1);
-/// How often who has gone is forgotten.
+/// How often who has gone, and what was said in private, is forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 /// What there is to tell.
@@ -99,7 +100,7 @@ impl Notifier {
             }
         }
         let (typing, heads) = (typing.into_values().collect(), heads.into_values().collect());
-        Some(News { typing, heads, attendance: false })
+        Some(News { typing, heads, ..News::default() })
     }
 
     fn tell(&mut self, news: News) -> Result<(), LinkError> {
@@ -111,6 +112,8 @@ impl Notifier {
         if self.forget_at <= Instant::now() {
             self.forget_at = Instant::now() + FORGET_EVERY;
             attendance::forget_gone(self.link.link()?, self.server)?;
+            private_feed::forget_old(self.link.link()?)?;
+            signals::forget_old(self.link.link()?)?;
         }
         Ok(())
     }

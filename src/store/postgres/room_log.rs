@@ -16,6 +16,7 @@ use super::local_attendance::LocalAttendance;
 use super::note::Typing;
 use super::open_rooms::Progress;
 use super::pool::Pool;
+use super::private_feed::PrivateFeed;
 use super::remote_attendance::RemoteAttendances;
 use crate::chat::webhook::Movement;
 use crate::chat::{Appended, Attendance, Draft, Outcome, ReceiptMark, RemoteEvent, RoomName, StoreFailed, UserName};
@@ -39,13 +40,15 @@ pub struct PostgresLog {
     attendances: Attendances,
 }
 
-/// What a store knows of who is in rooms.
-#[derive(Clone, Default)]
+/// What a store knows of who is where, and of what they are told in private.
+#[derive(Clone)]
 pub struct Attendances {
     /// Through this server.
     pub local: Arc<LocalAttendance>,
     /// Through others.
     pub remote: Arc<RemoteAttendances>,
+    /// What was said to users in private through others.
+    pub private: Arc<PrivateFeed>,
 }
 
 impl PostgresLog {
@@ -209,12 +212,18 @@ impl RoomLog for PostgresLog {
     fn heard(&mut self) -> HeardElsewhere {
         self.attendances.remote.take(&self.name)
     }
+
+    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
+        let (private, room) = (&self.attendances.private, &self.name);
+        self.pool.read(|link| private.undispatched_from(link, room))
+    }
 }
 
 impl Drop for PostgresLog {
     fn drop(&mut self) {
         self.flush_marks();
-        self.attendances.local.clear(&self.name);
-        self.attendances.remote.close(&self.name);
+        if self.attendances.remote.close(&self.name) {
+            self.attendances.local.clear(&self.name);
+        }
     }
 }

@@ -21,8 +21,10 @@ use super::maintenance::PostgresMaintenance;
 use super::notifier::{NOTICES_MAX, Notifier};
 use super::open_rooms::OpenRooms;
 use super::pool::Pool;
+use super::private_feed::PrivateFeed;
 use super::room_log::{Attendances, PostgresLog};
 use super::schema::{self, Unusable, name_of};
+use super::users::PostgresUsers;
 use super::webhooks::PostgresWebhookRows;
 use super::{policy, search};
 use crate::chat::listed_room::ReadPosition;
@@ -32,6 +34,7 @@ use crate::chat::{Message, ReceiptMark, RoomName, SearchPosition, Span, StoreFai
 use crate::store::change_feed::ChangeFeed;
 use crate::store::open::BackendOptions;
 use crate::store::rooms::{ChangesQuery, Durability, Found, FoundInRooms, OpenedRoom, Page, PageQuery, Store};
+use crate::store::shared_users::SharedUsers;
 use crate::sync::oneshot;
 
 /// Bytes of the messages that a room opens with, at most.
@@ -49,6 +52,8 @@ const TRIAL: Duration = Duration::from_secs(1);
 pub struct PostgresStore {
     /// The server's number, as heartbeats have it.
     server: i64,
+    /// Where notes are sent.
+    channel: String,
     /// `None` once closed.
     journal: Mutex<Option<Sender<WriteRequest>>>,
     pub(super) pool: Arc<Pool>,
@@ -91,7 +96,8 @@ impl PostgresStore {
         let (rooms, writable) = (OpenRooms::default(), Arc::new(AtomicBool::new(true)));
         let (journal, inbox) = bounded(INBOX_MAX);
         let (notes, notices) = bounded(NOTICES_MAX);
-        let attendances = Attendances::default();
+        let private = PrivateFeed::new(&mut first, server).map_err(unusable)?;
+        let attendances = Attendances { local: Arc::default(), remote: Arc::default(), private: Arc::new(private) };
         attendances.local.set_bell(Some(notes.clone()));
         let sends = Box::new(|link: &mut DatabaseLink| link.run("SET synchronous_commit = off"));
         let notifier_link = LastingLink::new(config.clone(), None, sends);
@@ -105,9 +111,8 @@ impl PostgresStore {
 
         let (notifications, is_closed) = (Notifications::new().map_err(unusable)?, Arc::<AtomicBool>::default());
         let waker = notifications.waker();
-        let listens = Box::new(move |link: &mut DatabaseLink| {
-            link.run(&format!("SET synchronous_commit = off; LISTEN \"{channel}\""))
-        });
+        let listen = format!("SET synchronous_commit = off; LISTEN \"{channel}\"");
+        let listens = Box::new(move |link: &mut DatabaseLink| link.run(&listen));
         let listener = LastingLink::new(config.clone(), Some(waker.clone()), listens);
         let known = (rooms.clone(), attendances.clone());
         let feed = PostgresFeed::new(listener, server, changes, notifications, known, Arc::clone(&is_closed));
@@ -115,6 +120,7 @@ impl PostgresStore {
         let (feed, movements_wanted) = (Mutex::new(Some(feed)), Arc::default());
         Ok(Self {
             server,
+            channel,
             journal,
             pool,
             searches,
@@ -168,6 +174,10 @@ impl PostgresWebhookRows for PostgresStore {
 impl Store for PostgresStore {
     fn open(&self, room: &RoomName, recent_max: usize) -> Result<OpenedRoom, StoreFailed> {
         let journal = self.journal.lock().clone().ok_or(StoreFailed)?;
+        if room.is_conversation() {
+            // Its marks say what waits for a user: those of the room that was open until a moment ago, too.
+            self.store_marks()?;
+        }
         // Before it reads: what retention deletes from now on it will know.
         let progress = self.rooms.open(room);
         let (standing, recent, marks, policy) = self.read(|link| {
@@ -265,6 +275,11 @@ impl Store for PostgresStore {
 
     fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
         self.feed.lock().take().map(|feed| Box::new(feed) as _)
+    }
+
+    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
+        let (channel, attendances, pool) = (self.channel.clone(), self.attendances.clone(), Arc::clone(&self.pool));
+        Some(Arc::new(PostgresUsers { server: self.server, channel, attendances, pool }))
     }
 
     fn close(&self) {

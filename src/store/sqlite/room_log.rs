@@ -113,6 +113,11 @@ impl RoomLog for SqliteLog {
     fn heard(&mut self) -> HeardElsewhere {
         HeardElsewhere::default()
     }
+
+    /// Nothing, likewise.
+    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
+        Ok(None)
+    }
 }
 
 impl Drop for SqliteLog {

@@ -30,6 +30,7 @@ use crate::chat::{Epoch, Message, ReceiptMark, RoomName, SearchPosition, Span, S
 use crate::store::change_feed::ChangeFeed;
 use crate::store::open::BackendOptions;
 use crate::store::rooms::{ChangesQuery, Found, FoundInRooms, OpenedRoom, Page, PageQuery, Store};
+use crate::store::shared_users::SharedUsers;
 use crate::sync::oneshot;
 
 /// Bytes of the messages that a room opens with, at most.
@@ -274,6 +275,10 @@ impl Store for SqliteStore {
     }
 
     fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
+        None
+    }
+
+    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
         None
     }
 

@@ -239,6 +239,7 @@ impl Fields<'_> {
         let history = history.map_err(|_| Refusal::bad_request("history must be a number of messages"))?;
         Ok(JoinOptions {
             offline: None,
+            from: None,
             history: history.map(|Whole(count)| usize::try_from(count).unwrap_or(usize::MAX).min(JOIN_HISTORY_MAX)),
             invitation: self.invitation_code()?,
             since: self.since.as_ref().map(|OnlyObject(since)| since.position()),

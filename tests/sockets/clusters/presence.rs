@@ -115,7 +115,7 @@ fn a_server_that_was_taken_for_dead_tells_again_who_is_there() {
     let mut bob = WebSocketClient::json(&servers[1], "den", "Bob");
     assert_eq!(told(&mut ann), "join Bob");
     // As another server does that has not heard of it for five seconds. It may be back before anybody looks.
-    let server = database.psql("SELECT server FROM attendance WHERE usr = 'Bob'");
+    let server = database.psql("SELECT server FROM attendance WHERE usr = 'Bob' AND room = 'den'");
     // At once, as they do: behind the first alone it could write its rows again.
     let of_the_dead = ["servers", "attendance"].map(|table| format!("DELETE FROM {table} WHERE server = {server}"));
     database.psql(&of_the_dead.join("; "));

@@ -15,7 +15,7 @@ use roomd::chat::{
 };
 use roomd::store::{
     ChangeFeed, ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, PolicyVersion,
-    RoomLog, Store,
+    RoomLog, SharedUsers, Store,
 };
 
 /// See the module.
@@ -125,6 +125,10 @@ impl Store for Failing {
         None
     }
 
+    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
+        None
+    }
+
     fn close(&self) {
         Memory.close();
     }
@@ -172,5 +176,9 @@ impl RoomLog for FailingLedger {
 
     fn heard(&mut self) -> HeardElsewhere {
         self.inner.heard()
+    }
+
+    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
+        self.inner.undispatched_from()
     }
 }

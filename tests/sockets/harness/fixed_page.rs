@@ -1,10 +1,14 @@
 //! A store that has kept none of what it is asked for, or cannot tell.
 
+use std::sync::Arc;
+
 use roomd::chat::listed_room::ReadPosition;
 use roomd::chat::policy::{AuditEntry, Policy};
 use roomd::chat::room::Snapshot;
 use roomd::chat::{Message, ReceiptMark, RoomName, SearchPosition, StoreFailed, Time, UserName};
-use roomd::store::{ChangeFeed, ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, Store};
+use roomd::store::{
+    ChangeFeed, ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, SharedUsers, Store,
+};
 
 /// See the module.
 pub struct FixedPage {
@@ -94,6 +98,10 @@ impl Store for FixedPage {
     }
 
     fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
+        None
+    }
+
+    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
         None
     }
 

@@ -30,7 +30,7 @@ impl Connection {
         }
         let kept = engine.registered(&to) && engine.store.keeps_offline_messages();
         let room = RoomName::private(self.session.state.user(), &to);
-        if kept || !engine.directory.reachable(&to).is_empty() {
+        if kept || engine.directory.is_reachable_anywhere(&to) {
             let kind = RoomKind::Private(self.session.state.user().clone(), to.clone());
             self.enter(&room, &kind, id.as_ref())?;
         }
@@ -71,7 +71,7 @@ impl Connection {
     fn enter(&self, room: &RoomName, kind: &RoomKind, id: Option<&Id>) -> Result<(), ActionError> {
         match self.session.entry.connection().enter(&self.engine.hub, room, kind) {
             Ok(_) => Ok(()),
-            Err(refusal) if refusal.code == Code::Unavailable && self.session.state.identity().since().is_some() => {
+            Err(refusal) if refusal.code == Code::TooLarge && self.session.state.identity().since().is_some() => {
                 self.join_with_replay(room, kind).map_err(ActionError::End)
             }
             Err(refusal) => Err(ActionError::Refused(id.cloned(), refusal)),

@@ -12,11 +12,12 @@ use crate::chat::policy::ModerationRequest;
 use crate::chat::room::JoinRequest;
 use crate::chat::session_state::Join;
 use crate::chat::{
-    Code, Event, Id, LeaveReason, Note, Receipt, Refusal, RoomName, RoomRequest, Signal, Span, UserName, Visibility,
+    CallSignal, Code, Event, Id, LeaveReason, Note, Receipt, Refusal, RoomName, RoomRequest, Signal, Span, UserName,
+    Visibility,
 };
 use crate::engine::Engine;
 use crate::engine::clients::gate::Gate;
-use crate::engine::clients::recipient::{Form, Recipient, Undelivered};
+use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::clients::replay::Replay;
 use crate::engine::clients::session::{Membership, Session};
 use crate::engine::rooms::hub::{JoiningClient, RoomKind};
@@ -247,14 +248,8 @@ impl Connection {
         if !self.meets(to) {
             return Err(offline());
         }
-        let event = Arc::new(Event::Signal { kind, from: self.session.state.user().clone(), payload });
-        let mut reached = false;
-        for connection in self.engine.directory.reachable(to) {
-            let given = connection.endpoint().send(None, &event, self.engine.limits.load().slow);
-            // An outbox that cannot take it ends its connection; a connection that is closed is not reached.
-            reached |= given != Err(Undelivered::Closed);
-        }
-        if reached { Ok(()) } else { Err(offline()) }
+        let signal = CallSignal { kind, from: self.session.state.user().clone(), to: to.clone(), payload };
+        if self.engine.send_signal(signal) { Ok(()) } else { Err(offline()) }
     }
 
     /// Whether both users are in one room. The rooms are asked, since they alone know their members; private

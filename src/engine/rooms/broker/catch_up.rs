@@ -49,6 +49,19 @@ impl Broker {
         Ok(())
     }
 
+    /// In a private conversation: the message from which on a connection that joins now is given what was said. Behind what was
+    /// read before: a message that this does not see yet is shown to the connection as to every member.
+    pub(super) fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
+        if !self.room.name().is_conversation() {
+            return Ok(None);
+        }
+        let from = self.room_log.undispatched_from()?;
+        if from.is_some_and(|from| from > self.room.newest()) {
+            self.settle_history(from)?;
+        }
+        Ok(from)
+    }
+
     /// Tells other servers who is in the room through this one, where that has changed in the round. What was said before
     /// is stored by now.
     pub(super) fn tell_attendance(&mut self) {

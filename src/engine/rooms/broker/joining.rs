@@ -14,14 +14,19 @@ use crate::engine::rooms::table::Subscriber;
 impl Broker {
     /// Lets a client in, if its room's policy allows it: that of all servers. Where it cannot be had, a room with a
     /// policy lets nobody in.
-    pub(super) fn join(&mut self, join: Box<PendingJoin>) {
+    pub(super) fn join(&mut self, mut join: Box<PendingJoin>) {
         let caught_up = self.settle_history(join.request.options.since.as_ref().map(|since| since.seq));
+        let undispatched = self.undispatched_from();
+        join.request.options.from = undispatched.unwrap_or_default();
         let (member, connection) = (join.seat.number(), join.request.connection);
         let was_matched = !join.seat.is_by_pattern() && self.unmatch(connection);
         let input = Input::Join { member, request: join.request.clone(), id: join.id.clone() };
         self.joining.insert(member, join);
         if caught_up.is_err() && self.room.has_policy() {
             let refusal = Refusal::new(Code::Unavailable, "Who may join cannot be told now; try again");
+            self.answer_join(member, Err(refusal));
+        } else if undispatched.is_err() {
+            let refusal = Refusal::new(Code::Unavailable, "What was said cannot be told now; try again");
             self.answer_join(member, Err(refusal));
         } else {
             self.step_room(input);

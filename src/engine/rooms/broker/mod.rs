@@ -355,6 +355,10 @@ impl Broker {
                 Effect::Replay(id, replay) => self.replay(id, replay),
                 Effect::Resumed(id, resumed, replay) => self.answer_resume(id, (resumed, replay)),
                 Effect::Left(id) => {
+                    if self.table.count() == 1 {
+                        // With its seat the room may end; who opens it again finds what was delivered marked.
+                        self.room_log.mark(&self.room.close());
+                    }
                     let left = self.remove_member(id).map(|member| member.into_evicted().0);
                     self.left.extend(left.filter(|_| self.table.by_pattern() > 0));
                 }

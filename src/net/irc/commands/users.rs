@@ -36,8 +36,8 @@ pub fn nick(this: &mut Conversation, line: &Line) -> Option<End> {
     }
     // It is reserved before it is looked whether it is in use, and held until others find the client under it.
     let reservation = this.engine().directory.reserved.reserve(&user);
-    let connections = this.engine().directory.connections_alike(&user);
-    if reservation.is_none() || connections.iter().any(|connection| *connection.user() != own) {
+    let names = this.engine().directory.names_alike(&user);
+    if reservation.is_none() || names.iter().any(|name| *name != own) {
         this.client.numeric("433", &clean(wanted), "This nick is in use");
         return None;
     }
@@ -234,5 +234,8 @@ pub fn userhost(this: &mut Conversation, line: &Line) -> Option<End> {
 /// Which of the users that a line names are connected. A parameter may hold several.
 fn online(this: &Conversation, line: &Line) -> Vec<UserName> {
     let nicks = line.params.iter().flat_map(|param| param.split_whitespace()).take(NICKS_MAX);
-    nicks.filter_map(|nick| this.user(nick).ok()).filter(|user| this.is_online(user)).collect()
+    nicks
+        .filter_map(|nick| this.user(nick).ok())
+        .filter(|user| this.engine().directory.is_reachable_anywhere(user))
+        .collect()
 }

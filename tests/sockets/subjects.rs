@@ -85,6 +85,7 @@ fn what_cannot_be_a_subject_or_be_pinned_is_refused() {
         (json!({"type": "describe", "room": "den", "description": longer}), "bad_request"),
         (json!({"type": "pin", "room": "den", "seq": 3}), "not_found"),
         (json!({"type": "pin", "room": "den", "seq": 0}), "not_found"),
+        (json!({"type": "unpin", "room": "den", "seq": 0}), "not_found"),
         (json!({"type": "pin", "room": "den"}), "bad_request"),
         (json!({"type": "about", "room": "hall"}), "not_member"),
     ] {

@@ -191,12 +191,14 @@ impl Room {
             return Err(Refusal::no_room(&self.name));
         }
         let change = self.policy().decide(&self.name, actor, request, now)?;
+        if let ModerationRequest::Pin { seq } | ModerationRequest::Unpin { seq } = request
+            && !(1..=self.ring.newest()).contains(seq)
+        {
+            return Err(Refusal::new(Code::NotFound, format!("There is no message {seq}")));
+        }
         match &change {
             Some(ModerationChange::Kicked { user }) if !self.members.has(user) => {
                 Err(Refusal::new(Code::NotFound, format!("{user} is not in {}", self.name)))
-            }
-            Some(ModerationChange::Pinned { seq }) if !(1..=self.ring.newest()).contains(seq) => {
-                Err(Refusal::new(Code::NotFound, format!("There is no message {seq}")))
             }
             _ => Ok(change),
         }

@@ -95,7 +95,16 @@ fn an_admin_says_how_much_of_a_room_is_kept() {
     assert_eq!(retain(json!({"age_s": 86_400, "messages": 10})), (200, kept.clone()));
     assert_eq!(retain(json!({})), (200, kept));
     assert_eq!(retain(json!({"age_s": "server", "messages": 0})), (200, json!({"room": "den", "messages": 0})));
-    for wrong in [json!({"age_s": "day"}), json!({"messages": -1}), json!({"age_s": u64::MAX})] {
+    // A number is whole however it is written.
+    assert_eq!(retain(json!({"age_s": 60.0})), (200, json!({"room": "den", "age_s": 60, "messages": 0})));
+    let too_much = 9_007_199_254_741_u64;
+    for wrong in [
+        json!({"age_s": "day"}),
+        json!({"messages": -1}),
+        json!({"messages": 1.5}),
+        json!({"age_s": too_much}),
+        json!({"messages": too_much}),
+    ] {
         assert_eq!(retain(wrong.clone()).0, 400, "{wrong}");
     }
     assert_eq!(api(&server, "PUT rooms/nowhere/retention", Some(json!({}))).status, 404);

@@ -3,6 +3,7 @@
 //! Called by the routes on the connection's thread; wait for the store, and for the room that is changed.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::parameters::limit;
 use crate::chat::policy::RoomOptions;
@@ -15,6 +16,7 @@ use crate::net::http::api_request::{ApiRequest, bad, room_of};
 use crate::net::http::query;
 use crate::net::http::response::Response;
 use crate::wire::json;
+use crate::wire::json::whole::Whole;
 
 #[derive(Deserialize)]
 struct NewOwnedRoom {
@@ -30,17 +32,12 @@ struct NewOwner {
 
 #[derive(Deserialize)]
 struct Retention {
-    age_s: Option<Bound>,
-    messages: Option<Bound>,
+    age_s: Option<Value>,
+    messages: Option<Value>,
 }
 
-/// A bound, or `server` for the server's setting.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Bound {
-    Number(u64),
-    Word(String),
-}
+/// The largest bound: as milliseconds, a number that every client reads exactly.
+const BOUND_MAX: u64 = 9_007_199_254_740;
 
 /// Lists the rooms: `GET /api/v1/admin/rooms`.
 ///
@@ -108,15 +105,18 @@ pub fn retain(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> 
     Ok(Response::json(200, body))
 }
 
-fn bound(name: &str, bound: Option<Bound>, scale: i64) -> Result<Option<BoundChange>, Refusal> {
-    let wrong = || bad(format!("{name} is a number, 0 for no bound, or \"server\" for the server's setting"));
+/// A bound, or `server` for the server's setting.
+fn bound(name: &str, bound: Option<Value>, scale: u64) -> Result<Option<BoundChange>, Refusal> {
     match bound {
         None => Ok(None),
-        Some(Bound::Word(word)) if word == "server" => Ok(Some(BoundChange::Clear)),
-        Some(Bound::Word(_)) => Err(wrong()),
-        Some(Bound::Number(number)) => {
-            let number = i64::try_from(number).ok().and_then(|number| number.checked_mul(scale));
-            number.map(|number| Some(BoundChange::Set(number))).ok_or_else(wrong)
+        Some(Value::String(word)) if word == "server" => Ok(Some(BoundChange::Clear)),
+        Some(value) => {
+            let number = Whole::deserialize(value).ok().filter(|Whole(number)| *number <= BOUND_MAX);
+            let Some(Whole(number)) = number else {
+                let what = "a number, 0 for no bound, or \"server\" for the server's setting";
+                return Err(bad(format!("{name} is {what}, and at most {BOUND_MAX}")));
+            };
+            Ok(Some(BoundChange::Set((number * scale).cast_signed())))
         }
     }
 }

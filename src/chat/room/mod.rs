@@ -432,17 +432,8 @@ impl Room {
                 effects.push(Effect::One(speaker.member, id, self.audit(&speaker, before, count)));
             }
             RoomRequest::About => effects.push(Effect::One(speaker.member, id, self.about())),
-            RoomRequest::Members => {
-                let (members, count) = (self.members.presences(), self.members.users());
-                let members = Event::Members { room: self.name.clone(), members, count, appointed: self.appointed() };
-                effects.push(Effect::One(speaker.member, id, members));
-            }
-            RoomRequest::Member(user) => {
-                let members = Vec::from_iter(self.members.presence(&user));
-                let appointed = Vec::from_iter(self.appointed().into_iter().find(|(one, _)| *one == user));
-                let members = Event::Members { room: self.name.clone(), count: members.len(), members, appointed };
-                effects.push(Effect::One(speaker.member, id, members));
-            }
+            RoomRequest::Members => effects.push(Effect::One(speaker.member, id, self.listed())),
+            RoomRequest::Member(user) => effects.push(Effect::One(speaker.member, id, self.listed_alone(&user))),
         }
     }
 

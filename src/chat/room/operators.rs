@@ -84,6 +84,19 @@ impl Room {
         Vec::from_iter(found)
     }
 
+    /// The users in the room, and to whom operators have given a role.
+    pub(super) fn listed(&self) -> Event {
+        let (members, count) = (self.members.presences(), self.members.users());
+        Event::Members { room: self.name.clone(), members, count, appointed: self.appointed() }
+    }
+
+    /// The same of one user, who may not be in it.
+    pub(super) fn listed_alone(&self, user: &UserName) -> Event {
+        let members = Vec::from_iter(self.members.presence(user));
+        let appointed = Vec::from_iter(self.appointed().into_iter().find(|(one, _)| one == user));
+        Event::Members { room: self.name.clone(), count: members.len(), members, appointed }
+    }
+
     /// An operator gives a user who is in the room a role: on all their connections.
     pub(super) fn appoint(
         &mut self,

@@ -8,7 +8,6 @@
 use std::io;
 use std::sync::{Arc, LazyLock};
 
-use roomd::sync::ArcCell;
 use roomd::auth::Auth;
 use roomd::chat::Limits;
 use roomd::chat::token_bucket::Bucket;
@@ -28,6 +27,7 @@ use roomd::net::http::upgrade;
 use roomd::net::proxies;
 use roomd::settings::Settings;
 use roomd::store::Memory;
+use roomd::sync::ArcCell;
 
 /// Heads up to this length are cut at every byte.
 const CUT_BYTES_MAX: usize = 256;

@@ -1,5 +1,5 @@
-//! What an encoding says of the author of an event, and the event does not: whether they have an account, and the user
-//! name that IRC has in a source.
+//! What an encoding says of the author of an event, and the event does not: whether they have an account, whether they are
+//! a bot, and the user name that IRC has in a source.
 //!
 //! An event names its author, and a name is a guest's or a registered user's: which of them it was at the time of the
 //! event, the index knows. The server gives its index to each encoder; without one nobody has an account.
@@ -20,6 +20,9 @@ pub trait AuthorIndex: Send + Sync {
 
     /// The ident of a user, as their IRC client has said; `None`: they have none. Does not block.
     fn ident(&self, user: &UserName) -> Option<Arc<str>>;
+
+    /// Whether a user is a bot, as their IRC client says. Does not block.
+    fn is_bot(&self, user: &UserName) -> bool;
 
     /// The server's name on IRC.
     fn irc_name(&self) -> &str;
@@ -46,6 +49,12 @@ impl Authors {
     #[must_use]
     pub fn ident(&self, user: &UserName) -> Option<Arc<str>> {
         self.0.as_ref().and_then(|index| index.ident(user))
+    }
+
+    /// Whether a user is a bot.
+    #[must_use]
+    pub fn is_bot(&self, user: &UserName) -> bool {
+        self.0.as_ref().is_some_and(|index| index.is_bot(user))
     }
 
     /// The server's name on IRC.

@@ -123,7 +123,8 @@ impl Engine {
     ) -> Arc<Self> {
         let now = limits.load();
         let directory = Arc::new(Directory::new(store.shared_users()));
-        let user_index = Arc::new(UserIndex::new(Arc::clone(&auth), Arc::clone(&directory.idents)));
+        let (idents, bots) = (Arc::clone(&directory.idents), Arc::clone(&directory.bots));
+        let user_index = Arc::new(UserIndex::new(Arc::clone(&auth), idents, bots));
         let authors = Authors::new(Arc::clone(&user_index) as _);
         let hub = Hub::new(now.rooms_max, now.address_rooms_max, Arc::clone(&metrics), authors.clone(), opener);
         Arc::new(Self {

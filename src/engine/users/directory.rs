@@ -13,6 +13,7 @@ use crate::engine::base::sync::Mutex;
 use crate::engine::clients::recipient::Form;
 use crate::engine::guards::address::Address;
 use crate::engine::rooms::hub::{Hub, RoomKind};
+use crate::engine::users::bots::Bots;
 use crate::engine::users::connected::ConnectedUsers;
 use crate::engine::users::endpoint::Endpoint;
 use crate::engine::users::idents::Idents;
@@ -30,6 +31,8 @@ pub struct Directory {
     departed: Mutex<VecDeque<DepartedUser>>,
     /// What IRC clients have said of their users.
     pub(in crate::engine) idents: Arc<Idents>,
+    /// Which users are bots.
+    pub(in crate::engine) bots: Arc<Bots>,
     /// Connections whose users are operators on IRC.
     operators: AtomicUsize,
     /// Names that are about to be used.
@@ -87,6 +90,7 @@ impl Drop for DirectoryEntry {
             shared.went(self.connection.user(), shared_connection(&self.connection));
         }
         self.directory.set_operator(&self.connection, false);
+        self.directory.set_bot(&self.connection, false);
         if self.connection.ident().is_some() {
             self.directory.idents.went(self.connection.user());
         }
@@ -177,6 +181,19 @@ impl Directory {
                 self.operators.fetch_sub(1, Ordering::Relaxed)
             };
         }
+    }
+
+    /// Remembers whether the client of a connection is a bot, as it says.
+    pub fn set_bot(&self, connection: &UserConnection, on: bool) {
+        if connection.set_bot(on) {
+            if on { self.bots.came(connection.user()) } else { self.bots.went(connection.user()) }
+        }
+    }
+
+    /// Whether a user is a bot.
+    #[must_use]
+    pub fn is_bot(&self, user: &UserName) -> bool {
+        self.bots.has(user)
     }
 
     /// How many connections have an operator on IRC.

@@ -3,6 +3,7 @@
 //! Called by readers, on their own threads.
 
 pub mod bookmarks;
+pub mod bots;
 pub mod close_watchers;
 mod connected;
 pub mod devices;

@@ -76,6 +76,8 @@ struct State {
     ident: Option<Arc<str>>,
     /// Whether its user is an operator on IRC with it.
     is_operator: bool,
+    /// Whether its client is a bot, as it says.
+    is_bot: bool,
     /// How often what conversations are joined with was replaced.
     generation: u64,
     /// `None` when the connection has ended: no conversation may be joined for it any more.
@@ -105,6 +107,7 @@ impl UserConnection {
             real_name: None,
             ident: None,
             is_operator: false,
+            is_bot: false,
             generation: 0,
             conversations: Some(VecDeque::new()),
         };
@@ -241,6 +244,11 @@ impl UserConnection {
     /// Makes its user an operator, or ends that; whether it was otherwise.
     pub(super) fn set_operator(&self, on: bool) -> bool {
         std::mem::replace(&mut self.state.lock().is_operator, on) != on
+    }
+
+    /// Says that its client is a bot, or that it is not; whether it was otherwise.
+    pub(super) fn set_bot(&self, on: bool) -> bool {
+        std::mem::replace(&mut self.state.lock().is_bot, on) != on
     }
 
     /// Remembers the ident, unless there is one; whether there was none.

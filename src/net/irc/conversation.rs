@@ -36,6 +36,8 @@ pub struct Conversation {
     pub(super) monitor: Monitor,
     /// As whom it ends connections, if it may: as an admin, or a name of `--irc-operator`.
     pub(super) operator: Option<Identity>,
+    /// Whether the client is a bot, as it says.
+    pub(super) is_bot: bool,
     /// Whether it has come with TLS.
     pub(super) tls: bool,
 }
@@ -62,6 +64,7 @@ impl Conversation {
             marks: MarkTimes::default(),
             monitor,
             operator,
+            is_bot: false,
             tls,
         }
     }

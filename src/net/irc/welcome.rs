@@ -13,7 +13,7 @@ use roomd_protocol::{DISPLAY_NAME_CHARS_MAX, ROOM_CHARS_MAX, USER_CHARS_MAX};
 
 const VERSION: &str = concat!("roomd-", env!("CARGO_PKG_VERSION"));
 /// The modes of users, and those of channels.
-const USER_MODES: &str = "io";
+const USER_MODES: &str = "Bio";
 const CHANNEL_MODES: &str = "bilmnoqstv";
 /// Targets of one command, at most.
 pub const TARGETS_MAX: usize = 4;
@@ -51,6 +51,7 @@ pub fn isupport(context: &ServerContext, client: &mut Client) {
     let rooms = context.settings.load().limits.rooms_per_connection;
     let tokens = [
         format!("AWAYLEN={NOTE_BYTES}"),
+        "BOT=B".to_owned(),
         "CASEMAPPING=ascii".to_owned(),
         format!("CHATHISTORY={}", super::commands::history::MESSAGES_MAX),
         format!("CHANLIMIT=#:{rooms}"),

@@ -60,7 +60,7 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
         let own = || user(&context.nick).map_or_else(|_| context.nick.clone(), |user| source(&user, authors));
         let own_tags = |printer: &Self| {
             let mut tags = context.tag.clone();
-            tags::join(&mut tags, &user(&context.nick).map(|user| printer.account(&user, NOW)).unwrap_or_default());
+            tags::join(&mut tags, &user(&context.nick).map(|user| printer.author(&user, NOW)).unwrap_or_default());
             tags
         };
         match event {
@@ -140,14 +140,14 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
             Event::Typing { room, user, typing } if self.traits.has(Traits::TAGS) => {
                 let state = if *typing { "active" } else { "done" };
                 let target = target(room, user);
-                let mut tags = self.account(user, NOW);
+                let mut tags = self.author(user, NOW);
                 tags::push(&mut tags, "+typing", state);
                 self.out.line(&tags, &self.source(user), &format!("TAGMSG {target}"), None);
             }
             Event::Presence(presence) => self.presence(presence),
             Event::DisplayName { user, name } if self.traits.has(Traits::NAMES) => {
                 let name = name.as_ref().map_or_else(|| nick(user), |name| name.as_str().into());
-                self.out.line(&self.account(user, NOW), &self.source(user), "SETNAME", Some(&name));
+                self.out.line(&self.author(user, NOW), &self.source(user), "SETNAME", Some(&name));
             }
             Event::ReadTo { room, other, at } if self.traits.has(Traits::READ) => {
                 let target = other.as_ref().map_or_else(|| channel(room), |other| nick(other).into_owned());
@@ -184,9 +184,9 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
         tags::join(&mut first, &tags::of_message(said, self.epoch, self.traits));
         let mut further = tag.to_owned();
         tags::join(&mut further, &tags::time(*at, self.traits));
-        let account = self.account(user, *at);
-        tags::join(&mut first, &account);
-        tags::join(&mut further, &account);
+        let author = self.author(user, *at);
+        tags::join(&mut first, &author);
+        tags::join(&mut further, &author);
         let with_tags = self.traits.has(Traits::TAGS);
         match (about, body) {
             (Some(About::Reaction(seq)), Body::Text(text)) if with_tags => {
@@ -349,14 +349,19 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
     /// The tags of a user's line.
     fn tags(&self, at: Time, user: &UserName) -> String {
         let mut tags = tags::time(at, self.traits);
-        tags::join(&mut tags, &self.account(user, at));
+        tags::join(&mut tags, &self.author(user, at));
         tags
     }
 
-    /// The tag `account`, if the client takes it and the user had one at this time.
-    fn account(&self, user: &UserName, at: Time) -> String {
-        let has_one = self.traits.has(Traits::ACCOUNTS) && self.authors.has_account(user, at);
-        if has_one { tags::account(user) } else { String::new() }
+    /// What tags say of an author, as far as the client takes it: the account that the user had at this time, and that they
+    /// are a bot.
+    fn author(&self, user: &UserName, at: Time) -> String {
+        let has_account = self.traits.has(Traits::ACCOUNTS) && self.authors.has_account(user, at);
+        let mut tags = if has_account { tags::account(user) } else { String::new() };
+        if self.traits.has(Traits::TAGS) && self.authors.is_bot(user) {
+            tags::join(&mut tags, "bot");
+        }
+        tags
     }
 
     /// A line of the server's.

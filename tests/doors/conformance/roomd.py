@@ -12,6 +12,7 @@ class RoomdController(BaseServerController, DirectoryBasedController):
     software_name = "roomd"
     supported_sasl_mechanisms: Set[str] = set()
     supports_sts = True
+    isupport = {"BOT": "B", "CASEMAPPING": "ascii", "CHANTYPES": "#", "EXTBAN": ",m", "PREFIX": "(qov)~@+"}
     optional_behaviors = frozenset(
         [
             OptionalBehaviors.ELIST_M,

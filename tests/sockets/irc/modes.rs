@@ -93,3 +93,30 @@ fn a_voice_is_shown_before_the_nick_and_ends_with_its_own_mode() {
         assert!(refused.len() == 1 && refused[0].contains(why), "{line}: {refused:?}");
     }
 }
+
+#[test]
+fn a_bot_says_that_it_is_one_and_others_see_it() {
+    let server = server();
+    let mut bot = IrcClient::named(&server, "beep");
+    let mut tagged = IrcClient::capable(&server, "tagged", "message-tags");
+    for client in [&mut bot, &mut tagged] {
+        client.ask("JOIN #a");
+    }
+    bot.settle();
+    bot.expect("MODE beep +B", &[":beep!~u@irc.roomd MODE beep :+B"]);
+    bot.expect("MODE beep", &[":irc.roomd 221 beep +Bi"]);
+    // It is one under another nick too.
+    bot.ask("NICK boop");
+    let tags_of = |client: &mut IrcClient, text: &str| {
+        let line = client.wait_for(&format!("PRIVMSG #a :{text}"));
+        line.split(' ').next().unwrap().to_owned()
+    };
+    bot.ask("PRIVMSG #a :one");
+    assert!(tags_of(&mut tagged, "one").ends_with(";bot"));
+    assert!(tagged.ask("WHOIS boop").contains(&":irc.roomd 335 tagged boop :is a bot".to_owned()));
+    assert!(tagged.ask("WHO boop")[0].ends_with(" boop HB :0 Somebody"));
+    bot.expect("MODE boop -B", &[":boop!~u@irc.roomd MODE boop :-B"]);
+    bot.ask("PRIVMSG #a :two");
+    assert!(!tags_of(&mut tagged, "two").ends_with("bot"));
+    assert!(!tagged.ask("WHOIS boop").iter().any(|line| line.contains(" 335 ")));
+}

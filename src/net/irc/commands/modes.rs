@@ -183,7 +183,8 @@ fn wrong_parameter(this: &mut Conversation, room: &RoomName, letter: char, param
     this.client.numeric("696", &format!("{} {letter} {}", irc::channel(room), clean(param)), why);
 }
 
-/// The modes of a user: `i`, for everybody, since nobody finds a user who shares no room by listing; `o` of an operator.
+/// The modes of a user: `i`, for everybody, since nobody finds a user who shares no room by listing; `o` of an operator; `B`
+/// of a bot, which says so itself.
 fn of_user(this: &mut Conversation, line: &Line, target: &str) {
     match this.user(target) {
         Ok(user) if user == this.who().user => {}
@@ -193,15 +194,21 @@ fn of_user(this: &mut Conversation, line: &Line, target: &str) {
         _ => return this.client.numeric("401", &clean(target), "No such nick/channel"),
     }
     let Some(changes) = line.param(1) else {
-        let modes = if this.operator.is_some() { "+io" } else { "+i" };
-        return this.client.numeric("221", modes, None);
+        let modes = [("B", this.is_bot), ("i", true), ("o", this.operator.is_some())];
+        let modes = modes.iter().filter(|(_, is_on)| *is_on).map(|(letter, _)| *letter).collect::<String>();
+        return this.client.numeric("221", &format!("+{modes}"), None);
     };
-    if changes.chars().any(|letter| !matches!(letter, '+' | '-' | 'i' | 'o')) {
+    if changes.chars().any(|letter| !matches!(letter, '+' | '-' | 'B' | 'i' | 'o')) {
         this.client.numeric("501", "", "Unknown MODE flag");
     }
     if changes.contains("-o") && this.operator.is_some() {
         resign(this);
         this.own_line(&format!("MODE {}", this.client.nick), "-o");
+    }
+    if changes.contains('B') {
+        this.is_bot = !changes.contains("-B");
+        this.engine().directory.set_bot(this.connection.as_others_see(), this.is_bot);
+        this.own_line(&format!("MODE {}", this.client.nick), if this.is_bot { "+B" } else { "-B" });
     }
     if changes.contains('i') {
         this.own_line(&format!("MODE {}", this.client.nick), "+i");

@@ -56,6 +56,7 @@ pub fn nick(this: &mut Conversation, line: &Line) -> Option<End> {
         connection.set_real_name(this.client.real_name.clone());
         this.client.ident.iter().for_each(|ident| this.engine().directory.set_ident(connection, ident));
         this.engine().directory.set_operator(connection, this.operator.is_some());
+        this.engine().directory.set_bot(connection, this.is_bot);
         let new = irc::nick(&this.who().user).into_owned();
         this.client.line(&old, "NICK", &*new);
         this.client.nick = new;
@@ -104,6 +105,9 @@ fn tell_user(this: &mut Conversation, user: UserName) {
     this.client.numeric("312", &format!("{nick} {server}"), &*info);
     if this.engine().directory.is_operator(&user) {
         this.client.numeric("313", &nick, "is an operator of this server");
+    }
+    if this.engine().directory.is_bot(&user) {
+        this.client.numeric("335", &nick, "is a bot");
     }
     if this.engine().registered(&user) {
         this.client.numeric("330", &format!("{nick} {nick}"), "is logged in as");

@@ -91,8 +91,10 @@ fn tell(this: &mut Conversation, query: &Query, place: Option<(&RoomName, &Chann
     let (name, ident) = (name_of(this, &member.user), ident_of(this, &member.user));
     let host = Arc::clone(&this.client.server);
     let star = if this.engine().directory.is_operator(&member.user) { "*" } else { "" };
+    let bot = if this.engine().directory.is_bot(&member.user) { "B" } else { "" };
+    let flags = format!("{here}{star}{prefix}{bot}");
     let Some(fields) = &query.fields else {
-        let middle = format!("{channel} {ident} {host} {SERVER} {nick} {here}{star}{prefix}");
+        let middle = format!("{channel} {ident} {host} {SERVER} {nick} {flags}");
         return this.client.numeric("352", &middle, &*format!("0 {name}"));
     };
     let account = if this.engine().registered(&member.user) { nick.clone() } else { "0".to_owned() };
@@ -108,7 +110,7 @@ fn tell(this: &mut Conversation, query: &Query, place: Option<(&RoomName, &Chann
                 'h' => host.to_string(),
                 's' => SERVER.to_owned(),
                 'n' => nick.clone(),
-                'f' => format!("{here}{star}{prefix}"),
+                'f' => flags.clone(),
                 'd' | 'l' => "0".to_owned(),
                 'a' => account.clone(),
                 'o' => "n/a".to_owned(),

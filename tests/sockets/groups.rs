@@ -95,6 +95,7 @@ fn a_group_is_joined_for_what_comes_and_nothing_else() {
     let server = &TestServer::start();
     let mut ann = WebSocketClient::json(server, "jobs", "Ann");
     ann.publish("jobs", "earlier");
+    ann.settle("jobs");
     let mut bob = WebSocketClient::multi(server, "Bob");
     for wrong in [
         json!({"history": 5}),

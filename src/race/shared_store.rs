@@ -17,8 +17,7 @@ use crate::chat::{
 };
 use crate::engine::base::sync::Mutex;
 use crate::store::{
-    ChangeFeed, ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, PolicyVersion,
-    RoomLog, SharedUsers, Store,
+    ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, RoomLog, Store,
 };
 
 /// What may become of an append whose answer is lost.
@@ -237,14 +236,6 @@ impl Store for SharedStore {
         true
     }
 
-    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
-        None
-    }
-
-    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
-        None
-    }
-
     fn close(&self) {}
 }
 
@@ -305,10 +296,6 @@ impl RoomLog for SharedLog {
         0
     }
 
-    fn policy_version(&self) -> PolicyVersion {
-        PolicyVersion::default()
-    }
-
     fn mark(&mut self, _: &[ReceiptMark]) {}
 
     fn moved(&mut self, _: Movement) {}
@@ -321,19 +308,11 @@ impl RoomLog for SharedLog {
         }
     }
 
-    /// Nobody types in a schedule.
-    fn typed(&mut self, _: UserName, _: bool) {}
-
     fn heard(&mut self) -> HeardElsewhere {
         let history = self.store.history.lock();
         let heard = history.attendance[self.heard..].iter().filter(|one| one.server.0 != self.number as u64);
         let attendance = heard.cloned().collect();
         self.heard = history.attendance.len();
         HeardElsewhere { attendance, ..HeardElsewhere::default() }
-    }
-
-    /// No scenario has a private conversation.
-    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
-        Ok(None)
     }
 }

@@ -7,26 +7,21 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use super::accounts::ServerKey;
 use super::administration::{
     Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, Restored, RetentionChange,
     RetentionOverride, ServerProcess, WebhookAdministration,
 };
-use super::change_feed::ChangeFeed;
-use super::rooms::{
-    ChangesQuery, Found, FoundInRooms, HeardElsewhere, OpenedRoom, Page, PageQuery, PolicyVersion, RoomLog, Store,
-};
-use super::shared_users::SharedUsers;
+use super::rooms::{ChangesQuery, Found, FoundInRooms, OpenedRoom, Page, PageQuery, RoomLog, Store};
 use crate::chat::hook::{Hook, HookDigest, NewHook};
 use crate::chat::listed_room::ReadPosition;
 use crate::chat::policy::{AuditEntry, ModerationChange, Policy};
 use crate::chat::room::Snapshot;
 use crate::chat::webhook::Movement;
 use crate::chat::{
-    Appended, Attendance, Draft, Epoch, Key, Message, Mid, Operation, Outcome, Publication, ReceiptMark, RemoteEvent,
-    RoomName, SearchPosition, StoreFailed, Time, UserName,
+    Appended, Draft, Epoch, Key, Message, Mid, Operation, Outcome, Publication, ReceiptMark, RoomName, SearchPosition,
+    StoreFailed, Time, UserName,
 };
 
 /// Messages of a room whose author and `mid` are remembered: some kilobytes, and more than a client repeats after an
@@ -127,18 +122,6 @@ impl Store for Memory {
     }
 
     /// Nothing: there is no file, and no thread.
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
-        None
-    }
-
-    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
-        None
-    }
-
     fn close(&self) {}
 }
 
@@ -147,40 +130,15 @@ impl RoomLog for MemoryLog {
         drafts.iter().map(|draft| self.apply(draft)).collect::<Result<Vec<_>, _>>().map(Appended::from)
     }
 
-    /// Nothing: nobody else has this room.
-    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
-        Ok(Vec::new())
-    }
-
     fn pruned(&self) -> u64 {
         0
     }
 
     /// Nothing: the members of the room have seen them, and nobody else can ask.
-    fn policy_version(&self) -> PolicyVersion {
-        PolicyVersion::default()
-    }
-
     fn mark(&mut self, _: &[ReceiptMark]) {}
 
     /// Nothing: where nothing is kept there are no webhooks.
     fn moved(&mut self, _: Movement) {}
-
-    /// Nobody has to be told: the room has one server.
-    fn attend(&mut self, _: Vec<(UserName, Attendance)>) {}
-
-    /// Nor that.
-    fn typed(&mut self, _: UserName, _: bool) {}
-
-    /// Nothing: nobody is in the room through another server.
-    fn heard(&mut self) -> HeardElsewhere {
-        HeardElsewhere::default()
-    }
-
-    /// Nothing, likewise.
-    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
-        Ok(None)
-    }
 }
 
 impl MemoryLog {

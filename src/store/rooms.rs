@@ -18,7 +18,8 @@ use crate::chat::{
     Span, StoreFailed, Time, UserName,
 };
 
-/// Numbers the messages of rooms and keeps them.
+/// Numbers the messages of rooms and keeps them. One whose history is its server's alone need not say what follows from that:
+/// there are no others to hear of.
 pub trait Store: Send + Sync {
     /// Opens a room's history, which is created if there is none. At most one log of a room is open at a time in a
     /// server. May
@@ -119,20 +120,26 @@ pub trait Store: Send + Sync {
     fn is_writable(&self) -> bool;
 
     /// Whether other servers may have the same history: then each room is stored, since none could number it alone.
-    fn is_shared(&self) -> bool;
+    fn is_shared(&self) -> bool {
+        false
+    }
 
     /// What other servers do in a history that is shared, for the first who asks; `None` where none is.
-    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>>;
+    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
+        None
+    }
 
     /// The users of the servers that have the history together; `None`: it is this server's alone.
-    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>>;
+    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
+        None
+    }
 
     /// Opens no further history, and ends the feed. A log that is open stays so until it is dropped; after the last of them the store's
     /// own threads end. Does not block.
     fn close(&self);
 }
 
-/// The open history of one room.
+/// The open history of one room. What concerns other servers is nothing, unless the store is shared.
 pub trait RoomLog: Send {
     /// Numbers the drafts and keeps them: all, or none. One outcome per draft, in order; new numbers are dense. With
     /// them comes what others did before, up to the drafts' own numbers, that this log has not told yet; where others
@@ -149,13 +156,17 @@ pub trait RoomLog: Send {
     ///
     /// # Errors
     /// It cannot be read now.
-    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed>;
+    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
+        Ok(Vec::new())
+    }
 
     /// The number up to which retention has deleted messages since the history was opened; 0: none. Does not block.
     fn pruned(&self) -> u64;
 
     /// The version of the policy that the log has told. Does not block.
-    fn policy_version(&self) -> PolicyVersion;
+    fn policy_version(&self) -> PolicyVersion {
+        PolicyVersion::default()
+    }
 
     /// Keeps how far users have got; a mark that does not go beyond an earlier one changes nothing. Does not wait for a
     /// disk: a crash may lose the newest marks, never a message.
@@ -167,14 +178,16 @@ pub trait RoomLog: Send {
 
     /// Tells other servers how users are in the room through this one: of each that was changed what is true now. Does not
     /// block. It is forgotten with the log.
-    fn attend(&mut self, changes: Vec<(UserName, Attendance)>);
+    fn attend(&mut self, _changes: Vec<(UserName, Attendance)>) {}
 
     /// Tells other servers that a user types here, or has stopped. Does not block, and may be lost.
-    fn typed(&mut self, user: UserName, typing: bool);
+    fn typed(&mut self, _user: UserName, _typing: bool) {}
 
     /// What other servers tell of who is in the room, since the log was asked last; nothing ever where a room has one log.
     /// What a user had said before was stored before it is told. Does not block.
-    fn heard(&mut self) -> HeardElsewhere;
+    fn heard(&mut self) -> HeardElsewhere {
+        HeardElsewhere::default()
+    }
 
     /// In a private conversation: the first message that was said through another server and that not all connections of
     /// its users here were entered for yet ([`SharedUsers`]); `None`: there is none, and never where a room has one log. May
@@ -182,7 +195,9 @@ pub trait RoomLog: Send {
     ///
     /// # Errors
     /// It cannot be read now.
-    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed>;
+    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
+        Ok(None)
+    }
 }
 
 /// What other servers tell of the users in a room, beside its history.

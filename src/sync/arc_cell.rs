@@ -37,9 +37,8 @@ impl<T: ?Sized> ArcCell<T> {
 
     /// Puts another value in its place.
     pub fn store(&self, value: impl Into<Arc<T>>) {
-        let before = std::mem::replace(&mut *self.0.write(), value.into());
-        // Outside the lock: nobody waits while it is dropped.
-        drop(before);
+        let value = value.into();
+        self.update(|_| value);
     }
 
     /// Puts in its place what follows from it; no other change comes between.
@@ -48,6 +47,7 @@ impl<T: ?Sized> ArcCell<T> {
         let next = next(&value).into();
         let before = std::mem::replace(&mut *value, next);
         drop(value);
+        // Outside the lock: nobody waits while it is dropped.
         drop(before);
     }
 }

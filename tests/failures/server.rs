@@ -11,17 +11,14 @@ use roomd::chat::listed_room::ReadPosition;
 use roomd::chat::policy::{AuditEntry, Policy};
 use roomd::chat::webhook::Movement;
 use roomd::chat::{
-    Appended, Attendance, Body, Draft, Limits, Message, Operation, Outcome, ReceiptMark, RemoteEvent, RoomName,
-    SearchPosition, StoreFailed, Time, UserName,
+    Appended, Body, Draft, Limits, Message, Operation, Outcome, ReceiptMark, RoomName, SearchPosition, StoreFailed,
+    Time, UserName,
 };
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::threads::{Threads, start};
 use roomd::engine::rooms::broker;
-use roomd::store::{
-    ChangeFeed, ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, PolicyVersion,
-    RoomLog, SharedUsers, Store,
-};
+use roomd::store::{ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, RoomLog, Store};
 use roomd::sync::ArcCell;
 
 use crate::client::Client;
@@ -208,18 +205,6 @@ impl Store for FaultyStore {
         Memory.is_writable()
     }
 
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
-        None
-    }
-
-    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
-        None
-    }
-
     fn close(&self) {
         Memory.close();
     }
@@ -250,16 +235,8 @@ impl RoomLog for FaultyLog {
         Ok(appended)
     }
 
-    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
-        self.inner.catch_up()
-    }
-
     fn pruned(&self) -> u64 {
         self.pruned.load(Ordering::Relaxed)
-    }
-
-    fn policy_version(&self) -> PolicyVersion {
-        self.inner.policy_version()
     }
 
     fn mark(&mut self, marks: &[ReceiptMark]) {
@@ -268,21 +245,5 @@ impl RoomLog for FaultyLog {
 
     fn moved(&mut self, movement: Movement) {
         self.inner.moved(movement);
-    }
-
-    fn attend(&mut self, changes: Vec<(UserName, Attendance)>) {
-        self.inner.attend(changes);
-    }
-
-    fn typed(&mut self, user: UserName, typing: bool) {
-        self.inner.typed(user, typing);
-    }
-
-    fn heard(&mut self) -> HeardElsewhere {
-        self.inner.heard()
-    }
-
-    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
-        self.inner.undispatched_from()
     }
 }

@@ -13,8 +13,8 @@ use roomd::chat::policy::{AuditEntry, Policy};
 use roomd::chat::room::Snapshot;
 use roomd::chat::webhook::Movement;
 use roomd::chat::{
-    Appended, Attendance, Authors, CallSignal, Draft, Event, FoldedName, Identity, Message, Operation, Outcome,
-    ReceiptMark, RemoteEvent, RoomName, RoomRequest, SearchPosition, StoreFailed, Time, UserName, Visibility,
+    Appended, Authors, CallSignal, Draft, Event, FoldedName, Identity, Message, Operation, Outcome, ReceiptMark,
+    RemoteEvent, RoomName, RoomRequest, SearchPosition, StoreFailed, Time, UserName, Visibility,
 };
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
@@ -28,8 +28,8 @@ use roomd::engine::users::directory::DirectoryEntry;
 use roomd::engine::users::endpoint::Endpoint;
 use roomd::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 use roomd::store::{
-    ChangeFeed, ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, PolicyVersion,
-    RoomLog, SharedConnection, SharedUsers, Store,
+    ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, RoomLog, SharedConnection, SharedUsers,
+    Store,
 };
 
 use crate::{check, limits_in_force, publish, user};
@@ -149,21 +149,9 @@ impl RoomLog for Log {
         0
     }
 
-    fn policy_version(&self) -> PolicyVersion {
-        PolicyVersion::default()
-    }
-
     fn mark(&mut self, _: &[ReceiptMark]) {}
 
     fn moved(&mut self, _: Movement) {}
-
-    fn attend(&mut self, _: Vec<(UserName, Attendance)>) {}
-
-    fn typed(&mut self, _: UserName, _: bool) {}
-
-    fn heard(&mut self) -> HeardElsewhere {
-        HeardElsewhere::default()
-    }
 
     fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
         let history = self.store.history.lock();
@@ -243,10 +231,6 @@ impl Store for OneOfTwo {
 
     fn is_shared(&self) -> bool {
         true
-    }
-
-    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
-        None
     }
 
     fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {

@@ -162,7 +162,7 @@ impl Command {
             Self::JoinGroup { room, group } => join_group(room, group, id),
             Self::Done { room, seq } => json!({"type": "done", "room": room, "seq": seq, "id": id}),
             Self::Leave { room } => json!({"type": "leave", "room": room, "id": id}),
-            Self::Subscribe { pattern } => json!({"type": "subscribe", "pattern": pattern, "id": id}),
+            Self::Subscribe { pattern } => return subscribe(pattern, id),
             Self::Unsubscribe { pattern } => json!({"type": "unsubscribe", "pattern": pattern, "id": id}),
             Self::Publish { room, text } => {
                 json!({"type": "message", "room": room, "message": text, "mid": mid, "id": id})
@@ -252,7 +252,7 @@ pub(super) fn rejoin(room: &str, subscription: &Subscription, id: u64, options: 
     value.to_string()
 }
 
-/// Subscribes to a pattern again.
+/// Subscribes to a pattern, also again.
 pub(super) fn subscribe(pattern: &str, id: u64) -> String {
     json!({"type": "subscribe", "pattern": pattern, "id": id}).to_string()
 }

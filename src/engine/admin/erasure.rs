@@ -17,7 +17,7 @@ use crate::chat::{
 };
 use crate::engine::Engine;
 use crate::engine::rooms::hub::RoomKind;
-use crate::store::server::HistoryPosition;
+use crate::store::server::{AuthoredPart, HistoryPosition};
 
 /// Messages that one request deletes, at most.
 const DELETED_MAX: usize = 2_000;
@@ -31,39 +31,69 @@ impl Engine {
     /// Who asks is no admin, there is nothing, or it cannot be read now.
     pub fn personal_data(&self, who: &Identity, user: &UserName) -> Result<PersonalData, Refusal> {
         check(who)?;
-        let account = self.auth.names().owner(user);
-        let user = account.as_ref().map_or_else(|| user.clone(), |account| account.name.clone());
-        let (mut messages, mut rooms) = (0, BTreeSet::new());
+        let mut data = self.data_beside_messages(user)?;
+        let mut rooms = BTreeSet::new();
         let mut count = |room: RoomName, found: usize| {
-            messages += found;
+            data.messages += found;
             rooms.extend((found > 0).then_some(room));
         };
         for room in self.unstored_rooms()? {
-            let found = self.in_memory(&user, &room)?.len();
+            let found = self.in_memory(&data.user, &room)?.len();
             count(room, found);
         }
-        let mut position = Some(HistoryPosition::default());
-        while let Some(after) = position {
-            let part = self.server_store.messages_of(&user, after).map_err(|_| unavailable())?;
-            part.messages.into_iter().for_each(|(room, _)| count(room, 1));
-            position = part.end;
+        for part in self.stored_parts(&data.user) {
+            part?.1.messages.into_iter().for_each(|(room, _)| count(room, 1));
         }
+        data.rooms = rooms.len();
+        if data.is_empty() {
+            return Err(nothing_of(&data.user));
+        }
+        Ok(data)
+    }
+
+    /// The same without the messages, for which the whole history has to be looked through.
+    fn data_beside_messages(&self, user: &UserName) -> Result<PersonalData, Refusal> {
+        let account = self.auth.names().owner(user);
+        let user = account.as_ref().map_or_else(|| user.clone(), |account| account.name.clone());
         let policies = self.policies.all();
         let owns = policies.iter().filter(|(_, policy)| policy.owner() == Some(&user));
-        let data = PersonalData {
+        Ok(PersonalData {
             since: account.map(|account| account.since),
             connections: self.numbers_of(&user).len(),
-            messages,
-            rooms: rooms.len(),
+            messages: 0,
+            rooms: 0,
             marks: self.server_store.marks_of(&user).map_err(|_| unavailable())?,
             listed: policies.iter().filter(|(_, policy)| policy.people().contains_key(&user)).count(),
             owns: owns.map(|(room, _)| room.clone()).collect(),
             user,
-        };
-        if data.is_empty() {
-            return Err(Refusal::new(Code::NotFound, format!("There is nothing of {}", data.user)));
+        })
+    }
+
+    /// Whether a user has written anything that is not deleted.
+    fn has_messages(&self, user: &UserName) -> Result<bool, Refusal> {
+        for room in self.unstored_rooms()? {
+            if !self.in_memory(user, &room)?.is_empty() {
+                return Ok(true);
+            }
         }
-        Ok(data)
+        for part in self.stored_parts(user) {
+            if !part?.1.messages.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What a user wrote and the store has, part by part, each with the place behind which it begins; each is read when it is
+    /// asked for, and after one that cannot be read there is none.
+    fn stored_parts(&self, user: &UserName) -> impl Iterator<Item = Result<(HistoryPosition, AuthoredPart), Refusal>> {
+        let mut position = Some(HistoryPosition::default());
+        std::iter::from_fn(move || {
+            let after = position.take()?;
+            let part = self.server_store.messages_of(user, after).map_err(|_| unavailable());
+            position = part.as_ref().ok().and_then(|part| part.end);
+            Some(part.map(|part| (after, part)))
+        })
     }
 
     /// Erases the person behind a name, or a part of what there is of them.
@@ -76,7 +106,11 @@ impl Engine {
         if FoldedName::of(user) == FoldedName::of(&who.user) {
             return Err(Refusal::bad_request("That would erase you: another admin does it"));
         }
-        let user = self.personal_data(who, user)?.user;
+        let data = self.data_beside_messages(user)?;
+        if data.is_empty() && !self.has_messages(&data.user)? {
+            return Err(nothing_of(&data.user));
+        }
+        let user = data.user;
         self.check_owns_nothing(&user)?;
         self.record(who, ServerActionKind::PersonErased, user.as_str())?;
         let release = self.auth.names().leave(&user);
@@ -125,9 +159,8 @@ impl Engine {
 
     /// Deletes what the user wrote and the store has; whether that is all.
     fn delete_stored(&self, user: &UserName, alias: &UserName, erased: &mut Erased) -> Result<bool, Refusal> {
-        let mut position = Some(HistoryPosition::default());
-        while let Some(after) = position {
-            let part = self.server_store.messages_of(user, after).map_err(|_| unavailable())?;
+        for part in self.stored_parts(user) {
+            let (after, part) = part?;
             for messages in part.messages.chunk_by(|(one, _), (other, _)| one == other) {
                 let left = DELETED_MAX.saturating_sub(erased.messages);
                 let seqs: Vec<_> = messages.iter().take(left).map(|(_, seq)| *seq).collect();
@@ -137,7 +170,6 @@ impl Engine {
                 }
             }
             self.server_store.rename_deleted(user, alias, (after, part.end)).map_err(|_| unavailable())?;
-            position = part.end;
         }
         Ok(true)
     }
@@ -204,6 +236,10 @@ fn eraser(user: &UserName) -> Identity {
 
 fn kind_of(room: &RoomName) -> RoomKind {
     room.conversation().map_or(RoomKind::USUAL, |(one, other)| RoomKind::Private(one, other))
+}
+
+fn nothing_of(user: &UserName) -> Refusal {
+    Refusal::new(Code::NotFound, format!("There is nothing of {user}"))
 }
 
 fn unavailable_randomness() -> Refusal {

@@ -18,18 +18,18 @@ pub const PAGE_MAX: usize = 1_000;
 
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed<T> {
+pub struct Listed<T, K = u64> {
     /// The entries.
     pub entries: Vec<T>,
     /// Where the next part begins; `None`: there is no further one.
-    pub next: Option<u64>,
+    pub next: Option<K>,
 }
 
-impl<T> Listed<T> {
-    /// The first `count` of these entries, with these numbers.
-    fn of(mut all: impl Iterator<Item = T>, count: usize, number: impl Fn(&T) -> u64) -> Self {
+impl<T, K> Listed<T, K> {
+    /// The first `count` of these entries, with these numbers or names.
+    fn of(mut all: impl Iterator<Item = T>, count: usize, key: impl Fn(&T) -> K) -> Self {
         let entries: Vec<_> = all.by_ref().take(count).collect();
-        let next = all.next().and(entries.last()).map(number);
+        let next = all.next().and(entries.last()).map(key);
         Self { entries, next }
     }
 }

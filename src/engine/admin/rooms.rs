@@ -4,30 +4,32 @@
 //! audit as well, since a room that ends takes its own with it. Blocks on the store, and on the room that is changed.
 
 use super::bans::unavailable;
-use super::{PAGE_MAX, check};
+use super::{Listed, PAGE_MAX, check};
 use crate::chat::admin::{RoomOverview, ServerActionKind};
 use crate::chat::policy::{ModerationRequest, Role};
-use crate::chat::{Code, Event, Identity, Refusal, RoomName, Span, UserName};
+use crate::chat::{Code, Event, Identity, Refusal, RoomName, RoomSummary, Span, UserName};
 use crate::engine::Engine;
 use crate::engine::rooms::moderation::NewRoom;
 pub use crate::store::administration::{BoundChange, RetentionChange, RetentionOverride};
-
-/// A part of the list of rooms, and the room behind which the next begins; `None`: there is no further one.
-pub type RoomsPart = (Vec<RoomOverview>, Option<RoomName>);
 
 impl Engine {
     /// The rooms behind this one, by name, without private conversations; at most `count`. Waits for the store.
     ///
     /// # Errors
     /// Who asks is no admin, or the store cannot be read now.
-    pub fn room_overviews(&self, who: &Identity, after: Option<&RoomName>, count: usize) -> Result<RoomsPart, Refusal> {
+    pub fn room_overviews(
+        &self,
+        who: &Identity,
+        after: Option<&RoomName>,
+        count: usize,
+    ) -> Result<Listed<RoomOverview, RoomName>, Refusal> {
         check(who)?;
         let all = self.rooms(who).into_iter();
-        let mut all = all.filter(|room| after.is_none_or(|after| room.room > *after) && !room.room.is_conversation());
-        let mut overviews = Vec::new();
-        for summary in all.by_ref().take(count.clamp(1, PAGE_MAX)) {
+        let all = all.filter(|room| after.is_none_or(|after| room.room > *after) && !room.room.is_conversation());
+        let Listed { entries, next } = Listed::of(all, count.clamp(1, PAGE_MAX), |room| room.room.clone());
+        let overview = |summary: RoomSummary| {
             let policy = self.policies.policy(&summary.room).unwrap_or_default();
-            overviews.push(RoomOverview {
+            Ok(RoomOverview {
                 last: self.last_word(&summary.room)?,
                 room: summary.room,
                 members: summary.members,
@@ -35,10 +37,10 @@ impl Engine {
                 owner: policy.owner().cloned(),
                 listed: policy.people().len(),
                 settings: policy.settings(),
-            });
-        }
-        let next = all.next().and(overviews.last()).map(|overview| overview.room.clone());
-        Ok((overviews, next))
+            })
+        };
+        let entries = entries.into_iter().map(overview).collect::<Result<_, Refusal>>()?;
+        Ok(Listed { entries, next })
     }
 
     /// When something was said last in a room, and by whom, as far as it is stored.
@@ -75,7 +77,7 @@ impl Engine {
         check(who)?;
         self.room_info(who, room)?;
         self.record(who, ServerActionKind::RoomEnded, room.as_str())?;
-        self.moderate_recorded(None, who, room, ModerationRequest::End, None).map(drop)
+        self.moderate_recorded(who, room, ModerationRequest::End).map(drop)
     }
 
     /// Gives a room to another owner on behalf of an admin.
@@ -86,8 +88,7 @@ impl Engine {
         check(who)?;
         self.room_info(who, room)?;
         self.record(who, ServerActionKind::RoomHandedOver, &format!("{room} {user}"))?;
-        let request = ModerationRequest::Role { user, role: Role::Owner };
-        self.moderate_recorded(None, who, room, request, None).map(drop)
+        self.moderate_recorded(who, room, ModerationRequest::Role { user, role: Role::Owner }).map(drop)
     }
 
     /// Changes how much of a room's history is kept, on behalf of an admin, and returns it.

@@ -171,11 +171,9 @@ impl Member {
         if group.is_some() && history > 0 {
             return Err(Refusal::bad_request("A member of a group is given no earlier messages"));
         }
-        let who = who.into();
-        let Identity { user, auth_level, .. } = who.clone();
-        let endpoint = Endpoint { recipient: Arc::clone(&recipient), form: Form::Events, authors: Authors::default() };
-        let origin = ConnectionOrigin::in_process(engine.clock.now().at);
-        let peer = UserConnection::new(who, engine.number(), origin, true, Visibility::Announced, endpoint);
+        // In the directory first: then a stop between the two ends the recipient.
+        let entry = register(engine, who.into(), Arc::clone(&recipient), Visibility::Announced)?;
+        let Identity { user, auth_level, .. } = entry.connection().who.clone();
         let request = JoinRequest {
             options: JoinOptions {
                 history: Some(history),
@@ -183,14 +181,8 @@ impl Member {
                 receipts: receipt_counts,
                 ..JoinOptions::default()
             },
-            ..JoinRequest::new(user, auth_level, peer.number)
+            ..JoinRequest::new(user, auth_level, entry.connection().number)
         };
-        // In the directory first: then a stop between the two ends the recipient.
-        let entry = engine.directory.register(peer);
-        let name = entry.connection().user();
-        if auth_level == AuthLevel::Guest && engine.registered(name) {
-            return Err(taken(name));
-        }
         let client = JoiningClient { recipient, form: Form::Events, request, id: None, address: None };
         let room = engine.hub.join(room, &RoomKind::Open { slow, durable }, client)?;
         entry.connection().show_rooms(vec![room.room().clone()]);
@@ -271,4 +263,25 @@ impl Drop for Member {
         // Leaving may block, so outside the lock of the conversations.
         self.entry.connection().retire().into_iter().for_each(drop);
     }
+}
+
+/// Enters a program in the directory, under a name of its choice.
+///
+/// # Errors
+/// The name belongs to another user.
+pub(super) fn register(
+    engine: &Arc<Engine>,
+    who: Identity,
+    recipient: Arc<dyn Recipient>,
+    visibility: Visibility,
+) -> Result<DirectoryEntry, Refusal> {
+    let endpoint = Endpoint { recipient, form: Form::Events, authors: Authors::default() };
+    let origin = ConnectionOrigin::in_process(engine.clock.now().at);
+    let connection = UserConnection::new(who, engine.number(), origin, true, visibility, endpoint);
+    let entry = engine.directory.register(connection);
+    let Identity { user, auth_level, .. } = &entry.connection().who;
+    if *auth_level == AuthLevel::Guest && engine.registered(user) {
+        return Err(taken(user));
+    }
+    Ok(entry)
 }

@@ -5,14 +5,12 @@
 
 use std::sync::Arc;
 
-use crate::auth::names::taken;
-use crate::chat::{AuthLevel, Authors, Identity, Pattern, Refusal, Visibility};
+use super::member::register;
+use crate::chat::{Identity, Pattern, Refusal, Visibility};
 use crate::engine::Engine;
 use crate::engine::clients::pattern_subscription::PatternSubscription;
-use crate::engine::clients::recipient::{Form, Recipient};
+use crate::engine::clients::recipient::Recipient;
 use crate::engine::users::directory::DirectoryEntry;
-use crate::engine::users::endpoint::Endpoint;
-use crate::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 
 /// See the module.
 pub struct PatternMember {
@@ -28,14 +26,7 @@ impl PatternMember {
     /// # Errors
     /// The name belongs to another user: see [`Identity`].
     pub fn new(engine: &Arc<Engine>, who: impl Into<Identity>, recipient: Arc<dyn Recipient>) -> Result<Self, Refusal> {
-        let endpoint = Endpoint { recipient, form: Form::Events, authors: Authors::default() };
-        let origin = ConnectionOrigin::in_process(engine.clock.now().at);
-        let connection = UserConnection::new(who.into(), engine.number(), origin, true, Visibility::Hidden, endpoint);
-        let entry = engine.directory.register(connection);
-        let Identity { user, auth_level, .. } = &entry.connection().who;
-        if *auth_level == AuthLevel::Guest && engine.registered(user) {
-            return Err(taken(user));
-        }
+        let entry = register(engine, who.into(), recipient, Visibility::Hidden)?;
         Ok(Self { engine: Arc::clone(engine), patterns: PatternSubscription::default(), entry })
     }
 

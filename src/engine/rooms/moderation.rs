@@ -189,23 +189,25 @@ impl Engine {
         let RoomInfo { policy, .. } = self.room_info(who, room)?;
         let request = self.with_registered(request)?;
         self.record_moderation(who, room, &policy, &request)?;
-        self.moderate_recorded(connection, who, room, request, note)
+        self.ask_to_moderate(who, room, RoomRequest::Moderate { request, note, connection })
     }
 
-    /// The same where the server's audit has it already, if it has to.
+    /// The same where the server's audit has it already.
     ///
     /// # Errors
     /// As above.
     pub(in crate::engine) fn moderate_recorded(
         &self,
-        connection: Option<u64>,
         who: &Identity,
         room: &RoomName,
         request: ModerationRequest,
-        note: Option<Note>,
     ) -> Result<bool, Refusal> {
         let request = self.with_registered(request)?;
-        match self.hub.ask(room, who.clone(), RoomRequest::Moderate { request, note, connection })? {
+        self.ask_to_moderate(who, room, RoomRequest::Moderate { request, note: None, connection: None })
+    }
+
+    fn ask_to_moderate(&self, who: &Identity, room: &RoomName, request: RoomRequest) -> Result<bool, Refusal> {
+        match self.hub.ask(room, who.clone(), request)? {
             Event::Refused(refusal) => Err(refusal),
             Event::Moderated { room, by, action, at, .. } => {
                 self.apply_outside(room, by, action, at);

@@ -84,8 +84,8 @@ enum Purpose {
 }
 
 /// Answers requests, in a frame of its own that is gone when a conversation begins: the stack that a thread has
-/// touched once stays resident as long as the connection. What only other requests need is not inlined into it. `Some`: the last request became a conversation, whose
-/// client has sent these bytes already.
+/// touched once stays resident as long as the connection. What only other requests need is not inlined into it. `Some`:
+/// the last request became a conversation, whose client has sent these bytes already.
 #[inline(never)]
 fn requests(
     context: &Arc<ServerContext>,

@@ -5,7 +5,7 @@ import { Dialog } from "../dialog.js";
 import { inPath } from "./api.js";
 import { formatCount } from "./figures.js";
 import { AskDialog, Field, Form } from "./forms.js";
-import { Listing, Table, Time } from "./table.js";
+import { Listing, ListSection, Table, Time } from "./table.js";
 
 const IDLE_MAX = 25; // times that nothing is left but a connection
 const PAUSE_MS = 200; // for a connection that is ending
@@ -17,19 +17,12 @@ const COLUMNS = [
   ["Last used", ({ used }) => html`<${Time} at=${used} />`],
 ];
 
-export class Accounts extends Component {
-  state = { version: 0 };
-
-  #changed = (said) => {
-    this.props.ui.say(said);
-    this.setState(({ version }) => ({ version: version + 1 }));
-  };
-
+export class Accounts extends ListSection {
   #giveBack({ user }) {
     const { api, ui } = this.props;
     const run = async () => {
       await api.admin("DELETE", `accounts/${inPath(user)}`);
-      this.#changed(`The name ${user} is free.`);
+      this.changed(`The name ${user} is free.`);
     };
     ui.open((onClose) => html`<${AskDialog} title=${`Give ${user} back?`} action="Give back" danger run=${run} onClose=${onClose}
       text=${html`<p>The name is free for anybody, its tokens are void, its connections end, and it is on the list of no room. What was said under it stays.</p>`} />`);
@@ -39,7 +32,7 @@ export class Accounts extends Component {
   async #erase(name) {
     const { api, ui } = this.props;
     const data = await api.admin("GET", `people/${inPath(name)}`);
-    ui.open((onClose) => html`<${EraseDialog} api=${api} data=${data} onDone=${this.#changed} onClose=${onClose} />`);
+    ui.open((onClose) => html`<${EraseDialog} api=${api} data=${data} onDone=${this.changed} onClose=${onClose} />`);
   }
 
   #actions = (row) => {

@@ -1,8 +1,8 @@
 // Bans from the whole server: who is out, making one, lifting one.
 
-import { Component, html } from "../html.js";
+import { html } from "../html.js";
 import { AskDialog, Field, Form } from "./forms.js";
-import { Listing, Table, Time } from "./table.js";
+import { Listing, ListSection, Table, Time } from "./table.js";
 
 const TIMES = [["", "until it is lifted"], ["3600", "an hour"], ["86400", "a day"], ["604800", "a week"], ["2592000", "30 days"], ["31536000", "a year"]];
 const COLUMNS = [
@@ -13,19 +13,12 @@ const COLUMNS = [
   ["Note", ({ note }) => note && html`<bdi>${note}</bdi>`],
 ];
 
-export class Bans extends Component {
-  state = { version: 0 };
-
-  #changed(said) {
-    this.props.ui.say(said);
-    this.setState(({ version }) => ({ version: version + 1 }));
-  }
-
+export class Bans extends ListSection {
   #ban = async ({ who, kind, for_s: lasts, note }) => {
     if (!who) throw new Error("Say who is to be banned.");
     const target = kind === "address" ? { address: who } : { user: who };
     await this.props.api.admin("POST", "bans", { ...target, for_s: lasts ? Number(lasts) : undefined, note });
-    this.#changed(`${who} is banned.`);
+    this.changed(`${who} is banned.`);
   };
 
   #lift({ ban, user, address }) {
@@ -33,7 +26,7 @@ export class Bans extends Component {
     const who = user ?? address;
     const run = async () => {
       await api.admin("DELETE", `bans/${ban}`);
-      this.#changed(`The ban of ${who} is lifted.`);
+      this.changed(`The ban of ${who} is lifted.`);
     };
     ui.open((onClose) => html`<${AskDialog} title="Lift this ban?" action="Lift" run=${run} onClose=${onClose} text=${html`<p><bdi>${who}</bdi> may come in again.</p>`} />`);
   }

@@ -5,7 +5,7 @@ import { Dialog } from "../dialog.js";
 import { inPath } from "./api.js";
 import { formatCount } from "./figures.js";
 import { AskDialog } from "./forms.js";
-import { Listing, Table, Time } from "./table.js";
+import { Listing, ListSection, Table, Time } from "./table.js";
 
 const HOOK_COLUMNS = [
   ["Name", ({ name }) => html`<bdi>${name}</bdi>`],
@@ -62,25 +62,20 @@ export class HooksDialog extends Component {
 }
 
 // The webhooks of all rooms.
-export class Webhooks extends Component {
-  state = { version: 0, shown: undefined };
-
+export class Webhooks extends ListSection {
   #remove({ webhook, url }) {
     const { api, ui } = this.props;
     const run = async () => {
       await api.ask("DELETE", `webhooks/${webhook}`);
-      ui.say(`The webhook ${webhook} is removed.`);
-      this.setState(({ version }) => ({ version: version + 1 }));
+      this.changed(`The webhook ${webhook} is removed.`);
     };
     ui.open((onClose) => html`<${AskDialog} title="Remove this webhook?" action="Remove" danger run=${run} onClose=${onClose}
       text=${html`<p><span class="url">${url}</span> is told nothing any more, and what waits for it is lost.</p>`} />`);
   }
 
   async #resend({ webhook }) {
-    const { api, ui } = this.props;
-    const said = await api.ask("POST", `webhooks/${webhook}/deliveries`).then(() => `What waits for the webhook ${webhook} is tried now.`, ({ message }) => message);
-    ui.say(said);
-    this.setState(({ version }) => ({ version: version + 1 }));
+    const said = await this.props.api.ask("POST", `webhooks/${webhook}/deliveries`).then(() => `What waits for the webhook ${webhook} is tried now.`, ({ message }) => message);
+    this.changed(said);
   }
 
   #log({ webhook, url }) {

@@ -1,11 +1,11 @@
 // The rooms: size, policy and last word; creating, ending and handing over one, how much is kept, and its hooks.
 
-import { Component, html, Name, RoomSign } from "../html.js";
+import { html, Name, RoomSign } from "../html.js";
 import { inPath } from "./api.js";
 import { formatCount } from "./figures.js";
 import { AskDialog, Field, Form } from "./forms.js";
 import { HooksDialog } from "./hooks.js";
-import { Listing, Table, Time } from "./table.js";
+import { Listing, ListSection, Table, Time } from "./table.js";
 
 const DAY_S = 86_400;
 const COLUMNS = [
@@ -22,24 +22,17 @@ function policy({ private: isPrivate, listed, announcement, slow_mode_s: slow })
   return words.filter(Boolean).join(", ");
 }
 
-export class Rooms extends Component {
-  state = { version: 0 };
-
-  #changed(said) {
-    this.props.ui.say(said);
-    this.setState(({ version }) => ({ version: version + 1 }));
-  }
-
+export class Rooms extends ListSection {
   #create = async ({ room, owner, private: isPrivate }) => {
     await this.props.api.admin("POST", "rooms", { room, owner, private: isPrivate === "on" });
-    this.#changed(`${room} is created.`);
+    this.changed(`${room} is created.`);
   };
 
   #end({ room, seq }) {
     const { api, ui } = this.props;
     const run = async () => {
       await api.admin("DELETE", `rooms/${inPath(room)}`);
-      this.#changed(`${room} has ended.`);
+      this.changed(`${room} has ended.`);
     };
     ui.open((onClose) => html`<${AskDialog} title=${`End ${room}?`} action="End the room" danger run=${run} onClose=${onClose}
       text=${html`<p>Everybody in it is put out, and ${seq ? `its ${formatCount(seq)} messages are` : "what was said in it is"} deleted. This cannot be taken back.</p>`} />`);
@@ -49,7 +42,7 @@ export class Rooms extends Component {
     const { api, ui } = this.props;
     const run = async ({ user }) => {
       await api.admin("PUT", `rooms/${inPath(room)}/owner`, { user });
-      this.#changed(`${room} belongs to ${user} now.`);
+      this.changed(`${room} belongs to ${user} now.`);
     };
     ui.open((onClose) => html`<${AskDialog} title=${`Hand over ${room}`} action="Hand over" run=${run} onClose=${onClose}
       text=${html`<p>${owner ? html`It belongs to <bdi>${owner}</bdi>, who becomes a moderator of it.` : "It belongs to nobody."}</p>`}>
@@ -64,7 +57,7 @@ export class Rooms extends Component {
     if (!now) return;
     const run = async ({ days, messages }) => {
       await api.admin("PUT", path, { age_s: days === undefined ? "server" : Math.round(Number(days) * DAY_S), messages: messages === undefined ? "server" : Number(messages) });
-      this.#changed(`How much of ${room} is kept is changed.`);
+      this.changed(`How much of ${room} is kept is changed.`);
     };
     ui.open((onClose) => html`<${AskDialog} title=${`How much of ${room} is kept`} action="Keep" run=${run} onClose=${onClose}
       text=${html`<p>An empty field is the setting of the server, 0 is no bound. What is beyond the bounds is deleted within a minute or two.</p>`}>
@@ -75,7 +68,7 @@ export class Rooms extends Component {
 
   #hooks({ room }) {
     const { api, ui } = this.props;
-    ui.open((onClose) => html`<${HooksDialog} api=${api} ui=${ui} room=${room} onClose=${onClose} />`);
+    ui.open((onClose) => html`<${HooksDialog} api=${api} room=${room} onClose=${onClose} />`);
   }
 
   #actions = (row) => {

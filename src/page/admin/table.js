@@ -69,6 +69,16 @@ export class Listing extends Component {
   }
 }
 
+// A section with a list, which is loaded again when something in it was changed.
+export class ListSection extends Component {
+  state = { version: 0 };
+
+  changed = (said) => {
+    this.props.ui.say(said);
+    this.setState(({ version }) => ({ version: version + 1 }));
+  };
+}
+
 export function Time({ at }) {
   return at && html`<time datetime=${at} title=${formatFull(at)}>${formatDateTime(at)}</time>`;
 }

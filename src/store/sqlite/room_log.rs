@@ -12,8 +12,8 @@ use super::journal::{Append, JournalRequest};
 use super::sequence::Sequence;
 use super::watermark::{Watermark, Watermarks};
 use crate::chat::webhook::Movement;
-use crate::chat::{Appended, Attendance, Draft, ReceiptMark, RemoteEvent, StoreFailed, UserName};
-use crate::store::rooms::{HeardElsewhere, PolicyVersion, RoomLog};
+use crate::chat::{Appended, Draft, ReceiptMark, StoreFailed};
+use crate::store::rooms::RoomLog;
 use crate::store::waiting_marks::WaitingMarks;
 use crate::sync::oneshot;
 
@@ -77,17 +77,8 @@ impl RoomLog for SqliteLog {
         Ok(outcomes.into())
     }
 
-    /// Nothing: one server has the file.
-    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
-        Ok(Vec::new())
-    }
-
     fn pruned(&self) -> u64 {
         self.watermark.as_ref().map_or(0, Watermark::seq)
-    }
-
-    fn policy_version(&self) -> PolicyVersion {
-        PolicyVersion::default()
     }
 
     fn mark(&mut self, marks: &[ReceiptMark]) {
@@ -101,22 +92,6 @@ impl RoomLog for SqliteLog {
             // A journal that is gone delivers nothing.
             _ = self.journal.send(JournalRequest::Move(name.clone(), Arc::clone(epoch), movement));
         }
-    }
-
-    /// Nobody has to be told: the room has one server.
-    fn attend(&mut self, _: Vec<(UserName, Attendance)>) {}
-
-    /// Nor that.
-    fn typed(&mut self, _: UserName, _: bool) {}
-
-    /// Nothing: nobody is in the room through another server.
-    fn heard(&mut self) -> HeardElsewhere {
-        HeardElsewhere::default()
-    }
-
-    /// Nothing, likewise.
-    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
-        Ok(None)
     }
 }
 

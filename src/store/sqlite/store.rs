@@ -27,10 +27,8 @@ use crate::chat::listed_room::ReadPosition;
 use crate::chat::policy::{AuditEntry, Policy};
 use crate::chat::room::Snapshot;
 use crate::chat::{Epoch, Message, ReceiptMark, RoomName, SearchPosition, Span, StoreFailed, Time, UserName};
-use crate::store::change_feed::ChangeFeed;
 use crate::store::open::BackendOptions;
 use crate::store::rooms::{ChangesQuery, Found, FoundInRooms, OpenedRoom, Page, PageQuery, Store};
-use crate::store::shared_users::SharedUsers;
 use crate::sync::oneshot;
 
 /// Bytes of the messages that a room opens with, at most.
@@ -268,18 +266,6 @@ impl Store for SqliteStore {
         });
         let Some(journal) = self.journal.lock().clone() else { return false };
         journal.try_send(JournalRequest::Work(work)).is_ok() && answer.recv_timeout(TRIAL).is_ok()
-    }
-
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
-        None
-    }
-
-    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
-        None
     }
 
     fn close(&self) {

@@ -10,13 +10,9 @@ use roomd::chat::listed_room::ReadPosition;
 use roomd::chat::policy::{AuditEntry, Policy};
 use roomd::chat::webhook::Movement;
 use roomd::chat::{
-    Appended, Attendance, Draft, Message, ReceiptMark, RemoteEvent, RoomName, SearchPosition, StoreFailed, Time,
-    UserName,
+    Appended, Draft, Message, ReceiptMark, RemoteEvent, RoomName, SearchPosition, StoreFailed, Time, UserName,
 };
-use roomd::store::{
-    ChangeFeed, ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, PolicyVersion,
-    RoomLog, SharedUsers, Store,
-};
+use roomd::store::{ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, RoomLog, Store};
 
 /// See the module.
 pub struct Failing {
@@ -117,18 +113,6 @@ impl Store for Failing {
         !self.has_failed()
     }
 
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
-        None
-    }
-
-    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
-        None
-    }
-
     fn close(&self) {
         Memory.close();
     }
@@ -154,31 +138,11 @@ impl RoomLog for FailingLedger {
         self.inner.pruned()
     }
 
-    fn policy_version(&self) -> PolicyVersion {
-        self.inner.policy_version()
-    }
-
     fn mark(&mut self, marks: &[ReceiptMark]) {
         self.inner.mark(marks);
     }
 
     fn moved(&mut self, movement: Movement) {
         self.inner.moved(movement);
-    }
-
-    fn attend(&mut self, changes: Vec<(UserName, Attendance)>) {
-        self.inner.attend(changes);
-    }
-
-    fn typed(&mut self, user: UserName, typing: bool) {
-        self.inner.typed(user, typing);
-    }
-
-    fn heard(&mut self) -> HeardElsewhere {
-        self.inner.heard()
-    }
-
-    fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
-        self.inner.undispatched_from()
     }
 }

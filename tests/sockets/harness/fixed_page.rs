@@ -1,14 +1,10 @@
 //! A store that has kept none of what it is asked for, or cannot tell.
 
-use std::sync::Arc;
-
 use roomd::chat::listed_room::ReadPosition;
 use roomd::chat::policy::{AuditEntry, Policy};
 use roomd::chat::room::Snapshot;
 use roomd::chat::{Message, ReceiptMark, RoomName, SearchPosition, StoreFailed, Time, UserName};
-use roomd::store::{
-    ChangeFeed, ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, SharedUsers, Store,
-};
+use roomd::store::{ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, Store};
 
 /// See the module.
 pub struct FixedPage {
@@ -91,18 +87,6 @@ impl Store for FixedPage {
 
     fn is_writable(&self) -> bool {
         Memory.is_writable()
-    }
-
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
-        None
-    }
-
-    fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
-        None
     }
 
     fn close(&self) {

@@ -15,7 +15,6 @@ const WITHOUT_REPLY: [&str; 8] =
 /// Commands about the connection, which is the client's.
 const OF_THE_CLIENT: [&str; 3] = ["auth", "refresh", "resume"];
 /// Commands that are about no room.
-const OF_PATTERNS: [&str; 4] = ["join", "subscribe", "leave", "unsubscribe"];
 const WITHOUT_ROOM: [&str; 7] = ["private", "rooms", "time", "ping", "presence", "offer", "answer"];
 
 impl Conversation {
@@ -36,22 +35,20 @@ impl Conversation {
         let id = command.remove("id");
         let names_room = ["room", "topic"].iter().any(|name| command.contains_key(*name));
         let pattern = command.get("pattern").and_then(Value::as_str).map(str::to_owned);
-        let is_of_patterns = pattern.is_some() && OF_PATTERNS.contains(&&*kind);
+        let of_patterns = pattern.and_then(|pattern| match &*kind {
+            "join" | "subscribe" => Some(Command::Subscribe { pattern }),
+            "leave" | "unsubscribe" => Some(Command::Unsubscribe { pattern }),
+            _ => None,
+        });
         let has_room =
-            !is_of_patterns && !WITHOUT_ROOM.contains(&&*kind) && !["ice-candidate", "hangup"].contains(&&*kind);
+            of_patterns.is_none() && !WITHOUT_ROOM.contains(&&*kind) && !["ice-candidate", "hangup"].contains(&&*kind);
         if !names_room && has_room {
             command.insert("room".to_owned(), self.room.clone().into());
         }
         let text = |name: &str| command.get(name).and_then(Value::as_str).map(str::to_owned);
         let room = text("room").or_else(|| text("topic")).unwrap_or_default();
-        match (&*kind, pattern) {
-            ("join" | "subscribe", Some(pattern)) if !names_room => {
-                return self.request(Command::Subscribe { pattern }, Purpose::Asked(id));
-            }
-            ("leave" | "unsubscribe", Some(pattern)) if !names_room => {
-                return self.request(Command::Unsubscribe { pattern }, Purpose::Asked(id));
-            }
-            _ => {}
+        if let Some(command) = of_patterns.filter(|_| !names_room) {
+            return self.request(command, Purpose::Asked(id));
         }
         match &*kind {
             "join" | "subscribe" if names_room => self.join(room, false),

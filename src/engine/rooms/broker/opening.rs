@@ -17,7 +17,8 @@ use crate::engine::rooms::inbox::{BrokerCommand, PendingJoin};
 use crate::store::{self, OpenedRoom, PageQuery, Store};
 use crate::sync::ArcCell;
 
-/// An opener that gives each room a thread of its own, which may have been that of a room that has ended. A room keeps the limits that are in force when it is opened.
+/// An opener that gives each room a thread of its own, which may have been that of a room that has ended. A room keeps
+/// the limits that are in force when it is opened.
 #[must_use]
 pub fn thread_per_room(
     threads: Arc<Threads>,

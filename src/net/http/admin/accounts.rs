@@ -20,8 +20,8 @@ pub fn list(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respons
     check(&who)?;
     let after = query::value(request.head.query, "after")?.map(|name| UserName::parse(&name)).transpose();
     let after = after.map_err(|error| bad(format!("after {error}")))?;
-    let (accounts, next) = context.engine.accounts(&who, after.as_ref(), limit(request)?)?;
-    Ok(Response::json(200, json::accounts_body(&accounts, next.as_ref())))
+    let accounts = context.engine.accounts(&who, after.as_ref(), limit(request)?)?;
+    Ok(Response::json(200, json::accounts_body(&accounts.entries, accounts.next.as_ref())))
 }
 
 /// Gives a name back: `DELETE /api/v1/admin/accounts/NAME`.

@@ -48,8 +48,8 @@ pub fn list(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respons
     check(&who)?;
     let after = query::value(request.head.query, "after")?.map(|room| RoomName::parse(&room)).transpose();
     let after = after.map_err(|error| bad(format!("after {error}")))?;
-    let (rooms, next) = context.engine.room_overviews(&who, after.as_ref(), limit(request)?)?;
-    Ok(Response::json(200, json::room_overviews_body(&rooms, next.as_ref())))
+    let rooms = context.engine.room_overviews(&who, after.as_ref(), limit(request)?)?;
+    Ok(Response::json(200, json::room_overviews_body(&rooms.entries, rooms.next.as_ref())))
 }
 
 /// Creates a room: `POST /api/v1/admin/rooms`.

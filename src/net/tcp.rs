@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, sockopt};
+use socket2::SockRef;
 
 use crate::engine::clients::outbox::Transport;
 use roomd_tls::{Application, Certificate, NoTunnel, Tunnel};
@@ -20,6 +21,9 @@ use roomd_tls::{Application, Certificate, NoTunnel, Tunnel};
 const SHUT_DRAIN_MAX: Duration = Duration::from_millis(300);
 /// How often such a drain polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// Bytes that the kernel takes beyond what is on its way, where it is to keep little. It wakes a writer when half of
+/// them are gone.
+const UNSENT_BYTES_MAX: u32 = 32 * 1024;
 /// Reads of a discard, of 1 KiB each, at most.
 const DISCARDS_MAX: usize = 64;
 
@@ -89,6 +93,19 @@ impl Tcp {
         where_tcp(sockopt::set_tcp_keepintvl(&self.stream, Duration::from_secs(5)))?;
         where_tcp(sockopt::set_tcp_keepcnt(&self.stream, 3))?;
         Ok(())
+    }
+
+    /// Has the kernel take hardly more than the network does at once (`TCP_NOTSENT_LOWAT`): what is in its buffer, of
+    /// which it would allow megabytes, cannot give its place to anything newer. How much may be on its way stays as it
+    /// is, and with it what a fast client gets.
+    ///
+    /// # Errors
+    /// The socket is not connected any more.
+    pub fn keep_little_unsent(&self) -> io::Result<()> {
+        match SockRef::from(&self.stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
+            Err(error) if error.raw_os_error() == Some(Errno::OPNOTSUPP.raw_os_error()) => Ok(()),
+            set => set,
+        }
     }
 
     /// Has urgent bytes read in their order among the others: telnet marks with one how far an interrupt reaches.

@@ -222,6 +222,33 @@ fn under_the_policy_latest_a_slow_client_gets_the_newest_of_each_key_and_is_told
 }
 
 #[test]
+fn under_the_policy_latest_hardly_anything_old_waits_in_the_kernel_where_nothing_can_replace_it() {
+    let server = TestServer::with(|settings| {
+        small_outboxes(Slow::Latest)(settings);
+        settings.limits.write_timeout = 10 * DEADLINE;
+    });
+    let mut reader = WebSocketClient::json(&server, "den", "Rita");
+    let mut publisher = WebSocketClient::json(&server, "den", "Paul");
+    let stream = narrow(server.server().http_address());
+    let mut sleeper = WebSocketClient::over(stream, "/ws?room=den&user=Zoe&format=json&history=0");
+    sleeper.wait_for_type("joined");
+    // As much as a socket holds, several times.
+    let last = 200;
+    for number in 0..=last {
+        publisher.command(&json!({"type": "message", "room": "den", "message": large(number), "key": "price"}));
+        assert_eq!(number_of(&reader.wait_for_type("message")), number);
+        publisher.wait_for_type("message");
+    }
+    let mut stale = 0;
+    while number_of(&sleeper.wait_for_type("message")) < last {
+        stale += 1;
+    }
+    assert!(stale < 5, "{stale} older messages of 60 kB came before the newest");
+    drop((reader, publisher, sleeper));
+    server.stop();
+}
+
+#[test]
 fn a_writer_starts_with_the_first_byte_that_waits_and_ends_when_nothing_does() {
     let server = TestServer::with(|settings| {
         small_outboxes(Slow::Drop)(settings);

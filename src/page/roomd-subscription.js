@@ -18,11 +18,12 @@ export class Subscription {
   #group;
   #counts;
 
-  constructor(history, latest, group, counts) {
-    this.#history = group ? 0 : history;
+  constructor({ history, latest, since, share, counts }) {
+    this.#history = share ? 0 : history;
     this.#latest = latest && { latest };
-    this.#group = group;
+    this.#group = share;
     this.#counts = counts && { receipt_counts: true };
+    if (since) [this.epoch, this.#base] = [since.epoch, since.seq];
   }
 
   get since() {

@@ -499,14 +499,15 @@ export class Client {
   close(reason?: string): void;
 
   /** Joins a room, and joins it again after each reconnect until it is left. `history` overrides that of the
-   * options; with `latest` the newest message of each key comes in place of the newest messages, all or none. In a
+   * options; with `latest` the newest message of each key comes in place of the newest messages, all or none. With
+   * `since`, a position that the program has kept, what came after it is replayed, or there is a `gap`. In a
    * `group` each message that is published from now on goes to one of the members, who has `prefetch` (1) at once, each
    * for `visibility_s` (30) seconds or until `request({type: "done", room, seq})`. With `receipt_counts` a room that is too
    * large for receipts counts them: see the event of that name. Resolves with the server's reply, or in a room that the client is in already with the earlier one;
    * rejects with the server's refusal. */
   join(
     room: string,
-    options?: ({ history?: number; latest?: boolean } | { group: string; prefetch?: number; visibility_s?: number }) & { receipt_counts?: boolean },
+    options?: ({ history?: number; latest?: boolean; since?: { epoch: string; seq: number } } | { group: string; prefetch?: number; visibility_s?: number }) & { receipt_counts?: boolean },
   ): Promise<Joined>;
   /** Leaves a room. Rejects with the server's refusal; the client forgets the room all the same. Without a
    * connection it resolves with undefined. */

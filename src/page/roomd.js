@@ -122,10 +122,11 @@ export class Client {
     this.#end(reason);
   }
 
-  join(room, { history = this.#options.history, latest, group, prefetch, visibility_s, receipt_counts } = {}) {
+  join(room, { history = this.#options.history, latest, since, group, prefetch, visibility_s, receipt_counts } = {}) {
     return new Promise((resolve, reject) => {
       const share = group && { group, prefetch, visibility_s };
-      const subscription = this.#subscriptions.get(room) ?? new Subscription(Math.min(history, HISTORY_MAX), latest, share, receipt_counts);
+      const options = { history: Math.min(history, HISTORY_MAX), latest, since, share, counts: receipt_counts };
+      const subscription = this.#subscriptions.get(room) ?? new Subscription(options);
       if (subscription.state === "joined") return resolve(subscription.reply);
       subscription.waiters.push({ resolve, reject });
       this.#subscriptions.set(room, subscription);
@@ -383,7 +384,7 @@ export class Client {
   #onJoined(event) {
     const subscription = this.#subscriptions.get(event.room);
     if (!subscription) return; // the room was left meanwhile, and `leave` is sent
-    const again = subscription.epoch !== undefined;
+    const again = subscription.reply !== undefined;
     const gap = subscription.joined(event);
     this.#sendCommand({ type: "ping" }, { fence: subscription });
     for (const waiter of subscription.waiters.splice(0)) waiter.resolve(event);

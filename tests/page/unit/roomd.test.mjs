@@ -106,6 +106,28 @@ test("a member of a group is in it again on the next connection, and is given wh
   assert.deepEqual(given, [[5, false], [4, true], [5, true]]);
 });
 
+test("a first join goes on from a position that the program has kept, or says that it cannot", async () => {
+  const client = clientOf();
+  const heard = [];
+  client.on("*", ({ type, seq, again, reason }) => ["joined", "gap", "message"].includes(type) && heard.push([type, again ?? reason ?? seq]));
+  await settled();
+  sockets[0].receive({ type: "welcome", user: "Ann" });
+  const since = { epoch: "e1", seq: 40 };
+  const joined = client.join("notes", { latest: true, since });
+  assert.deepEqual(sockets[0].sent.at(-1), { type: "join", room: "notes", latest: true, since, history: 200, id: 1 });
+  sockets[0].receive({ type: "joined", id: 1, room: "notes", epoch: "e1", seq: 41, members: ["Ann"], count: 1, recovered: true });
+  await joined;
+  const message = { type: "message", room: "notes", user: "Bob", message: "hi", at: "2026-11-20T18:00:00.000Z" };
+  sockets[0].receive({ ...message, seq: 41 });
+  const other = client.join("plans", { since });
+  const { id } = sockets[0].sent.at(-1);
+  sockets[0].receive({ type: "joined", id, room: "plans", epoch: "e2", seq: 7, members: ["Ann"], count: 1, recovered: false, reason: "epoch_changed" });
+  await other;
+  sockets[0].receive({ ...message, room: "plans", seq: 7 });
+  await settled();
+  assert.deepEqual(heard, [["joined", false], ["message", 41], ["joined", false], ["gap", "epoch_changed"], ["message", 7]]);
+});
+
 test("receipt counts are asked for on each connection", async () => {
   const client = clientOf();
   const counted = [];

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use roomd::chat::{Body, Event, Id};
 use roomd::wire::codec::GroupEncoding;
 use roomd::wire::{Encoder, Encoding, text};
@@ -37,6 +39,8 @@ pub fn check(encoder: &mut Encoder, event: &Event, id: Option<&Id>) {
             Encoding::TextFramesOfPattern => assert_eq!(texts(bytes), heard(event, &lines)),
             Encoding::Json => json(&texts(bytes), event, id, "room"),
             Encoding::JsonTopic => json(&texts(bytes), event, id, "topic"),
+            Encoding::BinaryJson => json(&heads(bytes, event), event, id, "room"),
+            Encoding::BinaryJsonTopic => json(&heads(bytes, event), event, id, "topic"),
             Encoding::JsonLines => json(&units(bytes, "\n"), event, id, "room"),
             // What it says is the business of its own reader; here no line passes for two.
             Encoding::Irc(_) => units(bytes, "\r\n").iter().for_each(|line| {
@@ -48,6 +52,7 @@ pub fn check(encoder: &mut Encoder, event: &Event, id: Option<&Id>) {
                 let expected: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
                 assert_eq!(bytes, expected.as_bytes());
             }
+            Encoding::Group(GroupEncoding::BinaryJson) => json(&heads(bytes, event), event, id, "room"),
             Encoding::Group(_) => json(&texts(bytes), event, id, "topic"),
         }
     }
@@ -145,7 +150,13 @@ fn carries(object: &Object<'_>, body: &Body) {
             assert_eq!(serde_json::from_str::<String>(object["message"].get()).ok().as_deref(), Some(&**request));
         }
         Body::Cipher(request) => assert_eq!(object["cipher"].get(), &**request),
-        Body::Deleted(_) => assert!(!object.contains_key("message") && !object.contains_key("cipher")),
+        Body::Data(bytes) => {
+            let printed: String = serde_json::from_str(object["data"].get()).expect("a text");
+            assert_eq!(STANDARD.decode(printed).ok().as_deref(), Some(&**bytes));
+        }
+        Body::Deleted(_) => {
+            assert!(["message", "cipher", "data"].iter().all(|field| !object.contains_key(*field)));
+        }
     }
 }
 
@@ -167,6 +178,20 @@ fn texts(bytes: &[u8]) -> Vec<String> {
         String::from_utf8(payload.to_vec()).expect("a text frame is UTF-8")
     };
     frames(bytes).into_iter().map(text).collect()
+}
+
+/// The objects in frames of which those with data are binary, each with its data in its place.
+fn heads(bytes: &[u8], event: &Event) -> Vec<String> {
+    let Some(data) = event.data() else { return texts(bytes) };
+    let head = |(opcode, payload): (u8, &[u8])| {
+        assert_eq!(opcode, 2, "bytes are binary frames");
+        let (length, rest) = payload.split_first_chunk().expect("a length of four bytes");
+        let (head, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);
+        assert_eq!(rest, data);
+        let head = std::str::from_utf8(head).expect("a head is UTF-8").strip_suffix('}').expect("an object");
+        format!("{head},\"data\":\"{}\"}}", STANDARD.encode(data))
+    };
+    frames(bytes).into_iter().map(head).collect()
 }
 
 /// Reads the frames of a server: whole, unmasked, with the shortest length (RFC 6455 §5.2).

@@ -3,7 +3,8 @@
 //! Exercises `net::reader::WebSocketReader` whole, with a real `Tcp` and a real `Outbox` over a transport in
 //! memory: tungstenite's reading, our ends, pongs and closes. The bytes come once behind the head,
 //! and where the first two bytes of the input name a place to cut, once more with the rest through a
-//! loopback socket; both must read the same. Each text is heard in both dialects by a `World`.
+//! loopback socket; both must read the same. Each text is heard in both dialects by a `World`, and each
+//! binary frame in JSON.
 
 use std::io::{self, IoSlice, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -62,7 +63,14 @@ pub fn run(input: &[u8]) {
     }
     only_control(&heard.written);
     let (mut json, mut text) = (World::new(Encoding::Json), World::new(Encoding::TextFrames));
-    for request in heard.received.iter().flatten() {
+    for request in &heard.received {
+        let request = match request {
+            Ok(request) => request,
+            Err(frame) => {
+                json.handle(Encoding::BinaryJson.parse_binary(frame).expect("it has binary frames"));
+                continue;
+            }
+        };
         assert!(request.len() <= BYTES_MAX);
         json.handle(json::parse(request));
         if let Some(request) = text::parse(request).transpose() {

@@ -9,6 +9,7 @@ use super::device::DeviceRequest;
 use super::display_names::DisplayNameRequest;
 use super::id::Id;
 use super::join_options::JoinOptions;
+use super::message::Body;
 use super::note::Note;
 use super::pattern::Pattern;
 use super::policy::{InvitationOptions, ModerationRequest, RoomOptions};
@@ -133,6 +134,17 @@ pub enum Command {
 }
 
 impl Command {
+    /// The content that it gives a message, if it does.
+    #[must_use]
+    pub fn body(&self) -> Option<&Body> {
+        match self {
+            Self::ToRoom { request, .. } | Self::Topic { request, .. } | Self::Private { request, .. } => {
+                request.body()
+            }
+            _ => None,
+        }
+    }
+
     /// The message that it publishes without an acknowledgement, if it does.
     #[must_use]
     pub fn quiet_publication(&self) -> Option<&Publication> {

@@ -182,6 +182,16 @@ impl Event {
         matches!(self, Self::Message(_) | Self::Assigned { .. })
     }
 
+    /// The data of the message that it is about, if that is no text.
+    #[must_use]
+    pub fn data(&self) -> Option<&[u8]> {
+        match self {
+            Self::Message(message) | Self::Assigned { message, .. } => message.body.data(),
+            Self::Edit { body, .. } => body.data(),
+            _ => None,
+        }
+    }
+
     /// Whether it is for all members but those in groups, of whom one is assigned it.
     #[must_use]
     pub fn is_for_one_of_a_group(&self) -> bool {

@@ -18,6 +18,8 @@ pub enum Body {
     Text(Arc<str>),
     /// A JSON object that the server carries without reading it.
     Cipher(Arc<str>),
+    /// Bytes that the server carries without reading them, at least one.
+    Data(Arc<[u8]>),
     /// The message was deleted, with a reason or without.
     Deleted(Option<Note>),
 }
@@ -28,6 +30,7 @@ impl Body {
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) | Self::Cipher(text) => text.len(),
+            Self::Data(bytes) => bytes.len(),
             Self::Deleted(note) => note.as_ref().map_or(0, |note| note.len()),
         }
     }
@@ -43,7 +46,16 @@ impl Body {
     pub fn note(&self) -> Option<&Note> {
         match self {
             Self::Deleted(note) => note.as_ref(),
-            Self::Text(_) | Self::Cipher(_) => None,
+            Self::Text(_) | Self::Cipher(_) | Self::Data(_) => None,
+        }
+    }
+
+    /// Its bytes, if it is no text.
+    #[must_use]
+    pub fn data(&self) -> Option<&[u8]> {
+        match self {
+            Self::Data(bytes) => Some(bytes),
+            Self::Text(_) | Self::Cipher(_) | Self::Deleted(_) => None,
         }
     }
 
@@ -59,7 +71,8 @@ impl Body {
     /// `bad_request`: it is empty, or shows nothing; `too_large`: it has more than `bytes_max` bytes.
     pub fn check(&self, bytes_max: usize) -> Result<(), Refusal> {
         if self.is_empty() {
-            return Err(Refusal::bad_request("A message must say something"));
+            let what = if self.data().is_some() { "data must have a byte" } else { "A message must say something" };
+            return Err(Refusal::bad_request(what));
         }
         if self.len() > bytes_max {
             return Err(Refusal::message_too_large(bytes_max));
@@ -97,12 +110,13 @@ impl About {
         }
     }
 
-    /// Checks the limit on a reaction: it is short.
+    /// Checks the limits on a reaction: it is a text, and short.
     ///
     /// # Errors
-    /// `too_large`.
+    /// `bad_request` or `too_large`.
     pub fn check(about: Option<Self>, body: &Body) -> Result<(), Refusal> {
         match (about, body) {
+            (Some(Self::Reaction(_)), Body::Data(_)) => Err(Refusal::bad_request("A reaction is a text")),
             (Some(Self::Reaction(_)), Body::Text(text)) if text.len() > Self::REACTION_BYTES_MAX => {
                 let message = format!("A reaction may have {} bytes", Self::REACTION_BYTES_MAX);
                 Err(Refusal::new(Code::TooLarge, message))

@@ -86,6 +86,16 @@ impl RoomRequest {
         }
     }
 
+    /// The content that it gives a message, if it does.
+    #[must_use]
+    pub fn body(&self) -> Option<&Body> {
+        match self {
+            Self::Publish { publication, .. } => Some(&publication.body),
+            Self::Edit { body, .. } => Some(body),
+            _ => None,
+        }
+    }
+
     /// The number of the message that it is about, if it is about one that is there.
     #[must_use]
     pub fn seq(&self) -> Option<u64> {

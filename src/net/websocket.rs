@@ -1,4 +1,4 @@
-//! A conversation over a WebSocket: its requests are the texts of its frames.
+//! A conversation over a WebSocket: its requests are its frames.
 //!
 //! Called on a thread of the pool, once the handshake is granted; the rest of the conversation is
 //! `conversation`'s.
@@ -24,7 +24,7 @@ pub fn serve(link: Link<'_>, start: ConversationStart, tail: Vec<u8>) {
     });
 }
 
-/// Parses the texts of a WebSocket.
+/// Parses the frames of a WebSocket.
 struct RequestReader {
     messages: Box<WebSocketReader>,
     encoding: Encoding,
@@ -42,7 +42,7 @@ impl Reader for RequestReader {
                         return Ok(request);
                     }
                 }
-                Received::Binary(_) => return Err(End::Binary),
+                Received::Binary(frame) => return self.encoding.parse_binary(&frame).ok_or(End::Binary),
             }
         }
     }

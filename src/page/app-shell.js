@@ -129,7 +129,7 @@ export class AppShell extends Component {
     delete: (entry) => this.ui.dialog("delete", { entry }),
     editLast: () => {
       const { active, me } = this.props.chat;
-      const last = active.entries.findLast(({ user, seq, deleted, cipher, text }) => user === me && seq !== undefined && !deleted && (!cipher || Boolean(text)));
+      const last = active.entries.findLast(({ user, seq, deleted, data, cipher, text }) => user === me && seq !== undefined && !deleted && !data && (!cipher || Boolean(text)));
       if (last) this.setState({ editing: last });
       return Boolean(last);
     },

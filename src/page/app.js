@@ -18,6 +18,7 @@ const CHAT = [
   "message-sender.js",
   "page-history.js",
   "room.js",
+  "roomd-data.js",
   "roomd-subscription.js",
   "roomd.js",
   "sidebar.js",

@@ -7,7 +7,7 @@
 import { Client } from "./roomd.js";
 import { addressOf, privateRoom } from "./names.js";
 import { loadModule, UNREACHABLE } from "./loading.js";
-import { Room, entryOf, keyOf, validTime } from "./room.js";
+import { Room, entryOf, keyOf, textOf, validTime } from "./room.js";
 import { MessageSender } from "./message-sender.js";
 
 const HISTORY_ACTIVE = 50; // messages requested when the active room is joined
@@ -392,7 +392,7 @@ export class Chat {
     if (room === this.active && this.atEnd) this.markRead();
     if (entry.reactTo !== undefined) return this.saveRead(); // a reaction alone makes nothing unread
     if (opened) opened.then(({ text }) => text !== undefined && this.#heard(room, entry, text));
-    else this.#heard(room, entry, event.message);
+    else this.#heard(room, entry, entry.text);
   }
 
   // Decrypts an entry of the room. Resolves with the result, or {} without a connection.
@@ -484,7 +484,7 @@ const handlers = {
     chat.load(room);
   },
   message(chat, event, room) {
-    if (event.store === false) room?.addNotice(`${event.user}, not kept: ${event.message ?? "(encrypted)"}`, event.at);
+    if (event.store === false) room?.addNotice(`${event.user}, not kept: ${textOf(event) || "(encrypted)"}`, event.at);
     else if (room) chat.receive(room, event);
   },
   private(chat, event) {
@@ -492,13 +492,13 @@ const handlers = {
     room.joinState = "in";
     chat.receive(room, { ...event, user: event.from });
   },
-  edit(chat, { seq, message, cipher, at }, room) {
-    room?.edit({ seq, text: message ?? "", cipher, opened: undefined, edited: validTime(at) });
+  edit(chat, { seq, message, data, cipher, at }, room) {
+    room?.edit({ seq, text: textOf({ message, data }), data, cipher, opened: undefined, edited: validTime(at) });
     const entry = cipher && room?.bySeq(seq);
     if (entry) chat.decrypt(room, entry);
   },
   delete(chat, { seq, at, note }, room) {
-    room?.edit({ seq, text: "", cipher: undefined, deleted: true, note, edited: validTime(at) });
+    room?.edit({ seq, text: "", data: undefined, cipher: undefined, deleted: true, note, edited: validTime(at) });
   },
   receipt(chat, event, room) {
     if (event.user !== chat.me) room?.addReceipt(event);

@@ -155,7 +155,7 @@ export class MessageHistory {
   #withLoaded(found, matches) {
     const isSearchedHere = ({ kind }, { cipher }) => cipher || (kind === "private" && !this.#chat.identity.token);
     const loaded = [...this.#chat.rooms.values()].flatMap((room) =>
-      room.entries.filter((entry) => entry.seq !== undefined && isSearchedHere(room, entry) && entry.text && matches(entry.text)).map((entry) => ({ ...entry, room })),
+      room.entries.filter((entry) => entry.seq !== undefined && isSearchedHere(room, entry) && !entry.data && entry.text && matches(entry.text)).map((entry) => ({ ...entry, room })),
     );
     return [...found, ...loaded].sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
   }
@@ -166,7 +166,7 @@ export class MessageHistory {
     const matches = matcherOf(words);
     for (let pages = 0; ; pages++) {
       await room.decrypting;
-      const found = room.entries.filter((entry) => entry.seq !== undefined && !entry.deleted && entry.text && matches(entry.text));
+      const found = room.entries.filter((entry) => entry.seq !== undefined && !entry.deleted && !entry.data && entry.text && matches(entry.text));
       const { oldest } = room;
       if (found.length >= FOUND_MAX || room.complete || pages === PAGES_MAX || signal.aborted) return found.slice(-FOUND_MAX).reverse();
       await this.loadOlder(room, LARGE_PAGE);

@@ -77,10 +77,18 @@ function message(props, grouped) {
     ${active && entry.seq !== undefined && !deleted && html`<${MessageToolbar} ...${props} />`}`;
 }
 
-function body({ entry: { text, cipher, opened }, me, actions }) {
+function body({ entry: { seq, text, data, cipher, opened }, me, actions }) {
+  if (data) return html`<p class="text">${text} <button type="button" class="quiet" onClick=${() => save(data, `message-${seq}.bin`)}>Save</button></p>`;
   if (cipher && !opened && !text) return html`<p class="text placeholder">Decrypting…</p>`;
   if (opened?.state === "unreadable") return html`<p class="text placeholder"><${Icon} name="lock" /> ${UNREADABLE[opened.reason]}</p>`;
   return html`<${MessageText} text=${text} me=${me} onResize=${actions.resized} />`;
+}
+
+// Has the browser save bytes as a file.
+function save(data, name) {
+  const href = URL.createObjectURL(new Blob([data], { type: "application/octet-stream" }));
+  Object.assign(document.createElement("a"), { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000); // the browser reads it later
 }
 
 // How the message was encrypted, and by whom.

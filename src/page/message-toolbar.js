@@ -71,10 +71,10 @@ export class MessageToolbar extends Component {
     const buttons = [
       ...EMOJIS.map((emoji) => (tabindex) => html`<button type="button" class="icon-button emoji" key=${emoji} tabindex=${tabindex} aria-label=${`React with ${emoji}`} aria-pressed=${chosen.has(emoji)} onClick=${() => actions.react(entry, emoji)}>${emoji}</button>`),
       button(ICONS.reply, "Reply", () => actions.reply(entry)),
-      button(copied === "text" ? "tick" : ICONS.copy, "Copy text", this.#copyText),
+      !entry.data && button(copied === "text" ? "tick" : ICONS.copy, "Copy text", this.#copyText),
       button(copied === "link" ? "tick" : ICONS.link, "Copy link", this.#copyLink),
       canModerate && button("pin", isPinned ? "Unpin" : "Pin", pin, { "aria-pressed": isPinned }),
-      own && button(ICONS.edit, "Edit", () => actions.edit(entry)),
+      own && !entry.data && button(ICONS.edit, "Edit", () => actions.edit(entry)),
       (entry.user === me || canModerate) && button(ICONS.trash, "Delete", () => actions.delete(entry)),
     ].filter(Boolean);
     return html`<div class="toolbar" role="toolbar" aria-label="Message actions" ref=${this.bar} onKeyDown=${this.#key} onFocusIn=${this.#focused}>

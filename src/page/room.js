@@ -5,6 +5,7 @@
 // a new object, so that views can compare by identity.
 
 import { mentions } from "./markup.js";
+import { summaryOf } from "./roomd-data.js";
 
 const ENTRIES_MAX = 12_000;
 const TYPING_MS = 6_000;
@@ -402,10 +403,15 @@ export function keyOf(kind, name) {
 }
 
 // The entry for a message event.
-export function entryOf({ user, from, message, cipher, seq, mid, at, edited, deleted, note, replayed, ...about }) {
-  const entry = { user: user ?? from, text: message ?? "", seq, at: validTime(at) };
+export function entryOf({ user, from, message, data, cipher, seq, mid, at, edited, deleted, note, replayed, ...about }) {
+  const entry = { user: user ?? from, text: textOf({ message, data }), seq, at: validTime(at) };
   const { reply_to: replyTo, react_to: reactTo } = about;
-  return Object.assign(entry, mid && { mid }, replyTo !== undefined && { replyTo }, reactTo !== undefined && { reactTo }, cipher && { cipher }, edited && { edited }, deleted && { deleted }, note && { note }, replayed && { replayed });
+  return Object.assign(entry, mid && { mid }, replyTo !== undefined && { replyTo }, reactTo !== undefined && { reactTo }, data && { data }, cipher && { cipher }, edited && { edited }, deleted && { deleted }, note && { note }, replayed && { replayed });
+}
+
+// What people read of a message: of bytes, how many there are.
+export function textOf({ message, data }) {
+  return data ? summaryOf(data.length) : (message ?? "");
 }
 
 // Whether this is an encrypted message without text: it announces a device or a new key.

@@ -35,7 +35,8 @@ export class RoomdError extends Error {
   readonly details: Record<string, unknown>;
 }
 
-export type Body = string | { cipher: object };
+/** A text, bytes, or ciphertext. */
+export type Body = string | Uint8Array | { cipher: object };
 
 export interface Options {
   /** The user's name, 1–32 characters. Without it and a token the server chooses a guest's name, which
@@ -71,8 +72,9 @@ export type State =
 /** What a message, a private message and an entry of a history have in common. */
 export interface MessageContent {
   room: string;
-  /** Absent if the message is encrypted or deleted. */
+  /** Absent if the message has data, is encrypted or deleted. */
   message?: string;
+  data?: Uint8Array;
   cipher?: object;
   seq: number;
   /** It is kept nowhere: `seq` is that of the stored message behind which it stands, and `number` its own among those
@@ -217,7 +219,7 @@ export interface Events {
   message: Message;
   private: PrivateMessage;
   /** `user` is who edited it. */
-  edit: { type: "edit"; room: string; seq: number; user: string; message?: string; cipher?: object; at: string };
+  edit: { type: "edit"; room: string; seq: number; user: string; message?: string; data?: Uint8Array; cipher?: object; at: string };
   /** `user` is who deleted it, and `note` says why. */
   delete: { type: "delete"; room: string; seq: number; user: string; note?: string; at: string };
   receipt: { type: "receipt"; room: string; user: string; status: "written" | "received" | "read"; seq: number; at: string };
@@ -478,6 +480,7 @@ export class Client {
     to?: string;
     mid: string;
     message?: string;
+    data?: Uint8Array;
     cipher?: object;
     reply_to?: number;
     react_to?: number;

@@ -1,8 +1,9 @@
 // roomd.js: a client for roomd servers that reconnects automatically, for web pages and Node. It imports
-// roomd-subscription.js and nothing else; roomd.d.ts documents the API and its guarantees.
+// roomd-data.js, roomd-subscription.js and nothing else; roomd.d.ts documents the API and its guarantees.
 //
 // No method blocks, and no listener is called from inside a method.
 
+import { BINARY_PROTOCOL, base64Length, decodeEvent, encodeCommand } from "./roomd-data.js";
 import { HISTORY_MAX, Subscription } from "./roomd-subscription.js";
 
 const RETRY_MS = 500; // the first delay; it doubles with each attempt
@@ -231,20 +232,21 @@ export class Client {
   }
 
   #send(command) {
-    this.#socket.send(JSON.stringify(command));
+    this.#socket.send(encodeCommand(command, this.#socket.protocol));
   }
 
-  #excessBytes({ command, mid }) {
+  #excessBytes({ command: { data, ...command }, mid }) {
     const bytes = (text) => new TextEncoder().encode(text).length;
     const max = this.#limits.message_bytes;
-    const body = command.message ?? JSON.stringify(command.cipher ?? "");
-    return Math.max(bytes(body) - max, bytes(JSON.stringify({ ...command, mid })) - 2 * max - ENVELOPE_BYTES);
+    const body = data?.length ?? bytes(command.message ?? JSON.stringify(command.cipher ?? ""));
+    const frame = bytes(JSON.stringify({ ...command, mid })) + base64Length(data?.length ?? 0);
+    return Math.max(body - max, frame - 2 * max - ENVELOPE_BYTES);
   }
 
   // --- Receiving --------------------------------------------------------------------------------
 
-  #receive(text) {
-    const event = parsed(text);
+  #receive(frame) {
+    const event = parsed(frame);
     if (!event) return;
     this.#receivedAt = Date.now();
     this.#pingedAt = 0;
@@ -443,7 +445,8 @@ export class Client {
     if (attempt !== this.#attempt) return;
     const url = new URL(this.#url);
     if (bearer === undefined && this.#user !== undefined) url.searchParams.set("user", this.#user);
-    const socket = new WebSocket(url.href, ["roomd.v1.json", ...(bearer ? [`bearer.${bearer}`] : [])]);
+    const socket = new WebSocket(url.href, [BINARY_PROTOCOL, "roomd.v1.json", ...(bearer ? [`bearer.${bearer}`] : [])]);
+    socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code }) => this.#onLost(code);
     socket.onerror = () => {}; // a close follows
@@ -536,8 +539,9 @@ function removalMessage({ type, reason, by }) {
   return `${by ?? "The server"} ${reason} you`;
 }
 
-// The server does not accept unpaired surrogates.
+// The server does not accept unpaired surrogates; bytes are copied, since they may wait.
 function bodyOf(body) {
+  if (body instanceof Uint8Array) return { data: body.slice() };
   return typeof body === "string" ? { message: body.toWellFormed?.() ?? body } : { cipher: body?.cipher };
 }
 
@@ -547,12 +551,12 @@ export function newMid() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function parsed(text) {
+function parsed(frame) {
   try {
-    const event = JSON.parse(text);
+    const event = decodeEvent(frame);
     return event !== null && typeof event === "object" ? event : undefined;
   } catch {
-    return undefined; // not JSON
+    return undefined; // no event
   }
 }
 

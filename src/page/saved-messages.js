@@ -92,8 +92,8 @@ export class SavedMessages {
 }
 
 // An entry without what this page has made of it.
-function asSent({ seq, user, text, cipher, mid, at, edited, deleted, note, replyTo }) {
-  return { seq, user, text: cipher ? "" : text, cipher, mid, at, edited, deleted, note, replyTo, replayed: true };
+function asSent({ seq, user, text, data, cipher, mid, at, edited, deleted, note, replyTo }) {
+  return { seq, user, text: cipher ? "" : text, data, cipher, mid, at, edited, deleted, note, replyTo, replayed: true };
 }
 
 async function open(name) {

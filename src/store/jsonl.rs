@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::chat::policy::{Description, ModerationChange};
 use crate::chat::{About, Body, Key, Message, Mid, Note, RoomName, Time, UserName};
+use roomd_protocol::data;
 
 /// The value of `roomd` in the first line.
 const KIND: &str = "history";
@@ -113,14 +114,18 @@ struct Line<'a> {
     message: Option<String>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     cipher: Option<&'a RawValue>,
+    /// Bytes, in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
 }
 
 /// The line of a message, without the line feed.
 pub fn line_of(message: &Message) -> serde_json::Result<String> {
-    let (mut text, mut cipher, mut note) = (None, None, None);
+    let (mut text, mut cipher, mut data, mut note) = (None, None, None, None);
     match &message.body {
         Body::Text(body) => text = Some(body.to_string()),
         Body::Cipher(json) => cipher = Some(serde_json::from_str(json)?),
+        Body::Data(bytes) => data = Some(data::to_base64(bytes)),
         Body::Deleted(why) => note = why.as_deref().map(str::to_owned),
     }
     let (reply_to, react_to) = About::fields(message.about);
@@ -138,6 +143,7 @@ pub fn line_of(message: &Message) -> serde_json::Result<String> {
         note,
         message: text,
         cipher,
+        data,
     })
 }
 
@@ -153,11 +159,14 @@ pub fn message_of(line: &[u8], room: &RoomName) -> Result<Message, String> {
     }
     let note =
         |text: &str| Note::parse(text).map_err(|refusal| format!("has a note that is none: {}", refusal.message));
-    let body = match (line.message, line.cipher, line.deleted) {
-        (Some(text), None, false) if !text.is_empty() => Body::Text(text.into()),
-        (None, Some(cipher), false) if cipher.get().starts_with('{') => Body::Cipher(cipher.get().into()),
-        (None, None, true) => Body::Deleted(line.note.as_deref().map(note).transpose()?),
-        _ => return Err("must have one of message, cipher and deleted".to_owned()),
+    let body = match (line.message, line.cipher, line.data, line.deleted) {
+        (Some(text), None, None, false) if !text.is_empty() => Body::Text(text.into()),
+        (None, Some(cipher), None, false) if cipher.get().starts_with('{') => Body::Cipher(cipher.get().into()),
+        (None, None, Some(data), false) if !data.is_empty() => {
+            Body::Data(data::from_base64(&data).ok_or("has data that is not base64")?.into())
+        }
+        (None, None, None, true) => Body::Deleted(line.note.as_deref().map(note).transpose()?),
+        _ => return Err("must have one of message, cipher, data and deleted".to_owned()),
     };
     Ok(Message {
         room: room.clone(),
@@ -218,6 +227,7 @@ mod tests {
         for body in [
             Body::Text("a\n\"b\" \u{1f600}".into()),
             Body::Cipher("{\"n\": [1, 2.50]}".into()),
+            Body::Data([0, 1, 0xff].as_slice().into()),
             Body::Deleted(None),
             Body::Deleted(Note::parse("off topic").ok()),
         ] {
@@ -238,6 +248,9 @@ mod tests {
             (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","message":""}"#, "must have one of"),
             (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","message":"x","deleted":true}"#, "must have one of"),
             (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","cipher":[]}"#, "must have one of"),
+            (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","data":""}"#, "must have one of"),
+            (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","message":"x","data":"AA=="}"#, "must have one of"),
+            (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","data":"AA"}"#, "has data that is not base64"),
             (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","message":"x","note":"y"}"#, "has a note"),
             (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","deleted":true,"note":" "}"#, "has a note"),
             (r#"{"seq":1,"at":"yesterday","user":"A","message":"x"}"#, "has a time"),

@@ -8,6 +8,7 @@ use super::irc::{self, Traits};
 use super::{Unparsed, event_stream, json, text};
 use crate::chat::capabilities::Capabilities;
 use crate::chat::{End, Refusal, Request};
+use roomd_protocol::data;
 
 /// A dialect in a framing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub enum Encoding {
     Json,
     /// The same, with `topic` in place of `room`.
     JsonTopic,
+    /// [`Encoding::Json`], in which a message with data is a binary frame.
+    BinaryJson,
+    /// [`Encoding::JsonTopic`], likewise.
+    BinaryJsonTopic,
     /// The events of the JSON dialect as Server-Sent Events (WHATWG HTML §9.2), whose `id` is a position.
     EventStream,
     /// The same, one object a line that ends with LF.
@@ -46,6 +51,10 @@ pub enum GroupEncoding {
     Json,
     /// [`Encoding::JsonTopic`].
     JsonTopic,
+    /// [`Encoding::BinaryJson`].
+    BinaryJson,
+    /// [`Encoding::BinaryJsonTopic`].
+    BinaryJsonTopic,
 }
 
 impl GroupEncoding {
@@ -56,6 +65,8 @@ impl GroupEncoding {
             Self::TextLines => Encoding::TextLines,
             Self::Json => Encoding::Json,
             Self::JsonTopic => Encoding::JsonTopic,
+            Self::BinaryJson => Encoding::BinaryJson,
+            Self::BinaryJsonTopic => Encoding::BinaryJsonTopic,
         }
     }
 }
@@ -85,6 +96,8 @@ pub(super) enum Dialect {
 pub(super) enum Framing {
     /// WebSocket text frames.
     Frames,
+    /// The same, and binary frames for messages with data.
+    DataFrames,
     /// Lines that end with LF.
     Lines,
     /// Server-Sent Events.
@@ -100,7 +113,7 @@ impl Encoding {
         match self {
             Self::TextFrames | Self::TextFramesOfPattern => "websocket-text",
             Self::TextLines | Self::TextLinesOfPattern => "lines",
-            Self::Json | Self::JsonTopic => "websocket-json",
+            Self::Json | Self::JsonTopic | Self::BinaryJson | Self::BinaryJsonTopic => "websocket-json",
             Self::EventStream => "sse",
             Self::JsonLines => "ndjson",
             Self::Irc(_) => "irc",
@@ -109,18 +122,21 @@ impl Encoding {
     }
 
     /// One of each kind, and IRC with nothing and with everything negotiated.
-    pub const SAMPLES: [Self; 12] = [
+    pub const SAMPLES: [Self; 15] = [
         Self::TextFrames,
         Self::TextLines,
         Self::TextFramesOfPattern,
         Self::TextLinesOfPattern,
         Self::Json,
         Self::JsonTopic,
+        Self::BinaryJson,
+        Self::BinaryJsonTopic,
         Self::EventStream,
         Self::JsonLines,
         Self::Irc(Traits::NONE),
         Self::Irc(Traits::ALL),
         Self::Group(GroupEncoding::JsonTopic),
+        Self::Group(GroupEncoding::BinaryJson),
         Self::Group(GroupEncoding::TextLines),
     ];
 
@@ -133,6 +149,8 @@ impl Encoding {
             Self::TextLinesOfPattern => (Dialect::TextOfPattern, Framing::Lines),
             Self::Json => (Dialect::Json { room_field: "room" }, Framing::Frames),
             Self::JsonTopic => (Dialect::Json { room_field: "topic" }, Framing::Frames),
+            Self::BinaryJson => (Dialect::Json { room_field: "room" }, Framing::DataFrames),
+            Self::BinaryJsonTopic => (Dialect::Json { room_field: "topic" }, Framing::DataFrames),
             Self::EventStream => (Dialect::Json { room_field: "room" }, Framing::Events),
             Self::JsonLines => (Dialect::Json { room_field: "room" }, Framing::Lines),
             Self::Irc(traits) => (Dialect::Irc(traits), Framing::IrcLines),
@@ -146,6 +164,7 @@ impl Encoding {
     pub fn of_topic(self) -> Self {
         match self {
             Self::Json => Self::JsonTopic,
+            Self::BinaryJson => Self::BinaryJsonTopic,
             other => other,
         }
     }
@@ -157,6 +176,7 @@ impl Encoding {
             Self::TextFrames => Some(Self::TextFramesOfPattern),
             Self::TextLines => Some(Self::TextLinesOfPattern),
             Self::Json => Some(Self::JsonTopic),
+            Self::BinaryJson => Some(Self::BinaryJsonTopic),
             _ => None,
         }
     }
@@ -169,6 +189,8 @@ impl Encoding {
             Self::TextLines => GroupEncoding::TextLines,
             Self::Json => GroupEncoding::Json,
             Self::JsonTopic => GroupEncoding::JsonTopic,
+            Self::BinaryJson => GroupEncoding::BinaryJson,
+            Self::BinaryJsonTopic => GroupEncoding::BinaryJsonTopic,
             Self::Group(of) => of,
             Self::TextFramesOfPattern
             | Self::TextLinesOfPattern
@@ -198,7 +220,7 @@ impl Encoding {
             Self::TextFrames | Self::TextLines | Self::TextFramesOfPattern | Self::TextLinesOfPattern => {
                 Capabilities { single_room: true, welcome: false, asks: true, resumes: true }
             }
-            Self::Json | Self::JsonTopic => {
+            Self::Json | Self::JsonTopic | Self::BinaryJson | Self::BinaryJsonTopic => {
                 Capabilities { single_room: false, welcome: true, asks: false, resumes: true }
             }
             Self::EventStream | Self::JsonLines => {
@@ -229,12 +251,25 @@ impl Encoding {
         }
     }
 
+    /// Parses a binary frame, which is a message with data; `None`: the protocol has no binary frames.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    #[must_use]
+    pub fn parse_binary(self, frame: &[u8]) -> Option<Result<Request, Unparsed>> {
+        let Framing::DataFrames = self.codec().framing else { return None };
+        Some(match data::split_frame(frame) {
+            Ok((head, data)) => json::parse_with_data(head, data),
+            Err(problem) => Err(Unparsed { id: None, refusal: Refusal::bad_request(problem) }),
+        })
+    }
+
     /// What keeps an idle connection alive, and has its client answer where the protocol has answers; `None` where it
     /// has nothing of the kind.
     #[must_use]
     pub fn keep_alive(self) -> Option<Vec<u8>> {
         match self.codec() {
-            Codec { framing: Framing::Frames, .. } => {
+            Codec { framing: Framing::Frames | Framing::DataFrames, .. } => {
                 let mut ping = Vec::new();
                 frame::append(Opcode::Ping, b"", &mut ping);
                 Some(ping)
@@ -251,8 +286,9 @@ impl Encoding {
     #[must_use]
     pub fn close(self, end: End) -> Vec<u8> {
         match (self.codec().framing, end.close_code()) {
-            (Framing::Frames, Some(code)) => frame::close(code, end.word()),
-            (Framing::Frames, None) | (Framing::Lines | Framing::Events | Framing::IrcLines, _) => Vec::new(),
+            (Framing::Frames | Framing::DataFrames, Some(code)) => frame::close(code, end.word()),
+            (Framing::Frames | Framing::DataFrames, None)
+            | (Framing::Lines | Framing::Events | Framing::IrcLines, _) => Vec::new(),
         }
     }
 }
@@ -267,7 +303,7 @@ impl Framing {
     /// Appends one unit to `out`.
     pub(super) fn append(self, unit: &[u8], out: &mut Vec<u8>) {
         match self {
-            Self::Frames => frame::append(Opcode::Text, unit, out),
+            Self::Frames | Self::DataFrames => frame::append(Opcode::Text, unit, out),
             Self::Events => event_stream::append(unit, out),
             Self::Lines => {
                 out.extend_from_slice(unit);

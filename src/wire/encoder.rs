@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::codec::{Codec, Dialect, Encoding, Framing};
-use super::{event_stream, irc, json, text};
+use super::{event_stream, frame, irc, json, text};
 use crate::chat::{Authors, Event, Id};
 
 /// Bytes of the buffer that an encoder keeps, at most.
@@ -54,7 +54,10 @@ impl Encoder {
             }
             Dialect::Json { room_field } => {
                 self.payload.clear();
-                if json::print(event, id, room_field, &mut self.payload) {
+                if let (Framing::DataFrames, Some(data)) = (framing, event.data()) {
+                    json::print_head(event, id, room_field, &mut self.payload);
+                    frame::append_data(&self.payload, data, out);
+                } else if json::print(event, id, room_field, &mut self.payload) {
                     if let Framing::Events = framing {
                         event_stream::append_fields(event, self.epoch.as_deref(), out);
                     }

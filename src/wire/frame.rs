@@ -2,6 +2,8 @@
 //!
 //! Reading frames is tungstenite's work; writing them is ours, because one frame goes to many.
 
+use roomd_protocol::data;
+
 /// The kinds of frame that the server makes itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opcode {
@@ -17,9 +19,21 @@ pub enum Opcode {
 
 /// Appends one frame to `out`.
 pub fn append(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-    out.reserve(payload.len() + 10);
+    begin(opcode, payload.len(), out);
+    out.extend_from_slice(payload);
+}
+
+/// Appends a binary frame of a message: its JSON, and its data.
+pub fn append_data(head: &[u8], data: &[u8], out: &mut Vec<u8>) {
+    begin(Opcode::Binary, data::frame_bytes(head, data), out);
+    data::append_frame(head, data, out);
+}
+
+/// Appends what stands before the payload of a frame, and makes space for that.
+fn begin(opcode: Opcode, payload: usize, out: &mut Vec<u8>) {
+    out.reserve(payload + 10);
     out.push(0x80 | opcode as u8);
-    match payload.len() {
+    match payload {
         len @ 0..=125 => out.push(len as u8),
         len @ 126..=0xffff => {
             out.push(126);
@@ -30,7 +44,6 @@ pub fn append(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
             out.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
-    out.extend_from_slice(payload);
 }
 
 /// A close frame; `reason` has at most 123 bytes (RFC 6455 §5.5).

@@ -76,6 +76,11 @@ fn who_has_the_passphrase_reads_and_the_server_has_nothing_but_ciphertext() {
     assert_eq!((&message["protection"], &message["cipher"]), (&json!("encrypted"), &Value::Null));
     let own = hears_text(&mut anns);
     assert_eq!((&own["protection"], &own["own"]), (&json!("verified"), &json!(true)));
+    // A script says nothing there that would not be encrypted.
+    for more in ["\"key\":\"k\"", "\"store\":false", "\"data\":\"AAE=\"", "\"reply_to\":1"] {
+        anns.says(&format!("{{\"type\":\"message\",\"message\":\"\",{more}}}"));
+        assert_eq!(anns.hears("error")["code"], "unavailable", "{more}");
+    }
     // Two devices made themselves known, and one message was said.
     for _ in 0..3 {
         let seen = next_message(&mut eve);
@@ -85,7 +90,7 @@ fn who_has_the_passphrase_reads_and_the_server_has_nothing_but_ciphertext() {
     eve.publish("r", "in the clear").unwrap();
     let clear = hears_text(&mut bobs);
     assert_eq!((&clear["message"], &clear["protection"]), (&json!("in the clear"), &json!("not encrypted")));
-    assert_eq!((anns.code(), bobs.code()), (Some(0), Some(0)));
+    assert_eq!((anns.code(), bobs.code()), (Some(1), Some(0)), "what was refused is not said");
     drop(eve);
     // The key is kept, for its user alone, and the history reads on.
     let files: Vec<_> =

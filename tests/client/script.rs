@@ -155,6 +155,33 @@ fn many_lines_through_a_line_that_breaks_are_all_there_once_and_in_order() {
 }
 
 #[test]
+fn bytes_are_base64_in_json_and_their_size_for_people() {
+    let server = TestServer::start();
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    let mut ann = Script::start(&server.url(), &["--user", "Ann", "--json"]);
+    ann.hears("joined");
+    bob.publish_data("r", &[0, 1, 0xff]).unwrap();
+    assert_eq!(next_message(&mut bob).data, Some(vec![0, 1, 0xff]));
+    let message = ann.hears("message");
+    assert_eq!((&message["data"], message.get("message")), (&"AAH/".into(), None));
+    for (command, data) in [
+        (r#"{"type":"message","data":"CQ=="}"#, Some(vec![9])),
+        (r#"{"type":"message","data":"CAk=","reply_to":1}"#, Some(vec![8, 9])),
+    ] {
+        ann.says(command);
+        assert_eq!(next_message(&mut bob).data, data);
+    }
+    ann.says(r#"{"type":"message","data":"CQ"}"#);
+    assert_eq!(ann.hears("error")["code"], "bad_request");
+    ann.says("behind it");
+    assert_eq!(next_message(&mut bob).text.as_deref(), Some("behind it"));
+    drop(ann);
+    let plain = run(&server.url(), &["--user", "Cem"], b"/history\n");
+    let shown = String::from_utf8(plain.stdout).unwrap();
+    assert!(shown.contains("Bob: (binary, 3 bytes)\n"), "{shown}");
+}
+
+#[test]
 fn a_room_goes_to_standard_output_as_it_happens() {
     let server = TestServer::start();
     let mut ann = Script::start(&server.url(), &["--user", "Ann", "--json"]);

@@ -52,13 +52,14 @@ pub fn identity() -> Identity {
     Identity { user: user("Alice"), auth_level: AuthLevel::Admin, claims: Some(Arc::new(claims)) }
 }
 
-/// Messages that together have every field: public and private, a reply and a reaction, a text and a ciphertext, edited
+/// Messages that together have every field: public and private, a reply and a reaction, a text, a ciphertext and bytes, edited
 /// and deleted with a reason.
 pub fn messages() -> Vec<Message> {
     let text = || Body::Text("Good morning".into());
     let bodies = [
         (text(), Some(About::Reply(1))),
         (Body::Cipher("{}".into()), Some(About::Reaction(1))),
+        (Body::Data([0, 1, 0xff].as_slice().into()), None),
         (Body::Deleted(note()), None),
     ];
     let of = |to: Option<UserName>| {
@@ -214,6 +215,7 @@ pub fn events() -> Vec<Event> {
         Event::Done,
         Event::Edit { room: room.clone(), seq: 42, user: user("Bob"), body: Body::Text("hello".into()), at: AT },
         Event::Edit { room: room.clone(), seq: 42, user: user("Bob"), body: Body::Cipher("{}".into()), at: AT },
+        Event::Edit { room: room.clone(), seq: 42, user: user("Bob"), body: Body::Data([7].as_slice().into()), at: AT },
         Event::Edit { room: room.clone(), seq: 42, user: user("Bob"), body: Body::Deleted(note()), at: AT },
         Event::Join { room: room.clone(), user: user("Bob"), registered: true, was: None, at: AT },
         Event::Leave { room: room.clone(), user: user("Bob"), reason: LeaveReason::Left(None), at: AT },

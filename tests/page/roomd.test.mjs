@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
 import { RoomdError } from "../../src/page/roomd.js";
 import { connect } from "./harness/client.mjs";
+import { require } from "./harness/packages.mjs";
 import { Relay } from "./harness/relay.mjs";
 import { Server } from "./harness/server.mjs";
 
@@ -347,4 +348,37 @@ test("an unsent message is sent by another client with its mid, once", async () 
   const sent = await second.client.publish("moved", message, { mid });
   const again = await second.client.publish("moved", message, { mid });
   assert.deepEqual([sent.duplicate, again.duplicate, again.seq === sent.seq], [false, true, true]);
+});
+
+test("bytes arrive as they were sent, in binary frames and, from a server that knows none, in JSON", async () => {
+  const { WebSocket } = require("ws");
+  // As if the server did not know the sub-protocol.
+  class JsonSocket extends WebSocket {
+    constructor(url, protocols) {
+      super(url, protocols.filter((name) => name !== "roomd.v1.binary"));
+    }
+  }
+  const ann = come(near(), { user: "Ann" });
+  const bob = come(near(), { user: "Bob", WebSocket: JsonSocket });
+  const all = Uint8Array.from({ length: 65_536 }, (_, i) => i % 256);
+  for (const { client } of [ann, bob]) await client.join("bytes");
+  const few = Uint8Array.of(0, 1, 255);
+  const sending = ann.client.publish("bytes", few, { key: "state" });
+  few[0] = 7; // what is sent is what it was
+  const { seq } = await sending;
+  await bob.client.publish("bytes", all);
+  await bob.client.whisper("Ann", Uint8Array.of(9));
+  for (const each of [ann, bob]) {
+    const { events, client } = each;
+    await each.until(({ type, data }) => type === "private" && data.length === 1 && data[0] === 9);
+    const said = events.filter(({ type }) => type === "message");
+    assert.deepEqual(said.map(({ data }) => data), [Uint8Array.of(0, 1, 255), all]);
+    assert.deepEqual([said[0].key, said[0].message], ["state", undefined]);
+    const { messages } = await client.request({ type: "history", room: "bytes" });
+    assert.deepEqual(messages.map(({ data }) => data), [Uint8Array.of(0, 1, 255), all]);
+  }
+  await ann.client.request({ type: "edit", room: "bytes", seq, data: Uint8Array.of(5) });
+  for (const each of [ann, bob]) assert.deepEqual((await each.until(({ type }) => type === "edit")).data, Uint8Array.of(5));
+  await assert.rejects(ann.client.publish("bytes", new Uint8Array(65_537)), { code: "too_large", message: "The message is 1 byte too long" });
+  await assert.rejects(ann.client.publish("bytes", new Uint8Array(0)), { code: "bad_request" });
 });

@@ -290,6 +290,7 @@ pub fn about(about: Option<About>) -> String {
 pub fn text(body: &Body) -> &str {
     match body {
         Body::Text(text) | Body::Cipher(text) => text,
+        Body::Data(_) => "(binary)",
         Body::Deleted(_) => "(deleted)",
     }
 }

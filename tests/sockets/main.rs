@@ -17,6 +17,8 @@ mod admin;
 mod admission;
 mod asked_receipts;
 mod base_path;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod binary;
 #[cfg(feature = "jwt")]
 mod bookmarks;
 mod calls;

@@ -6,11 +6,12 @@ use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use roomd::chat::{RoomName, Span};
+use proptest::prelude::*;
+use roomd::chat::{Body, Operation, Publication, RoomName, Span};
 use roomd::store::PageQuery;
 
 use crate::database::direct;
-use crate::drafts::{delete, message, message_at, page, room};
+use crate::drafts::{delete, draft, message, message_at, page, room, room_log};
 use crate::harness::{TestDirectory, TestStore};
 
 /// The standard output of a command, which succeeds.
@@ -219,4 +220,25 @@ fn a_check_lists_the_rooms_and_finds_what_is_wrong() {
     }
     let page = page(&*TestStore::file(&directory), "den", Span::After(0));
     assert_eq!(page.newest, 5);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn bytes_survive_an_export_and_its_import(all_bytes in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..2_000), 1..20)) {
+        let (directory, other) = (TestDirectory::new(), TestDirectory::new());
+        let body = |bytes: &Vec<u8>| Body::Data(bytes.as_slice().into());
+        let publish = |bytes| Operation::Publish { to: None, publication: Publication::new(body(bytes)) };
+        let drafts: Vec<_> = all_bytes.iter().map(|bytes| draft("Anna", 1, publish(bytes))).collect();
+        room_log(&*TestStore::file(&directory), "den").append(&drafts).unwrap();
+        let export = output_of(&run(&directory, &["export", "den"]));
+        prop_assert_eq!(export.lines().count(), all_bytes.len() + 1);
+        output_of(&import(&other, &export));
+        let read: Vec<_> = all(&other, &room("den")).1.into_iter().map(|message| message.body).collect();
+        let sent: Vec<_> = all_bytes.iter().map(body).collect();
+        prop_assert_eq!(read, sent);
+        prop_assert_eq!(output_of(&run(&other, &["export", "den"])), export);
+        prop_assert!(run(&other, &["check"]).status.success());
+    }
 }

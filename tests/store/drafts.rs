@@ -96,6 +96,7 @@ pub fn page(store: &dyn Store, name: &str, span: Span) -> Page {
 pub fn texts(messages: &[Message]) -> Vec<(u64, String)> {
     let text = |message: &Message| match &message.body {
         Body::Text(text) | Body::Cipher(text) => text.to_string(),
+        Body::Data(_) => "bytes".to_owned(),
         Body::Deleted(_) => "-".to_owned(),
     };
     messages.iter().map(|message| (message.seq, text(message))).collect()

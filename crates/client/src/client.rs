@@ -5,6 +5,7 @@
 //! what every program calls; `client/requests.rs` has what waits for a reply, `client/reports.rs` what has none, and
 //! `client/driver.rs` drives the state machine.
 
+mod binary;
 mod driver;
 mod patterns;
 mod reports;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::group::Group;
 use super::options::Options;
 use super::subscription::Subscription;
-use roomd_protocol::{HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX};
+use roomd_protocol::{HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX, data};
 
 /// A request. Each has one result: a [`super::Response`] or a [`super::Refusal`].
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,8 @@ pub enum Command {
     Unsubscribe { pattern: String },
     /// Publish to a room that the client is in: UTF-8 of any length up to the server's limit.
     Publish { room: String, text: String },
+    /// Publish bytes to a room that the client is in: at least one, any number up to the server's limit.
+    PublishData { room: String, data: Vec<u8> },
     /// Publish to a room if its newest message has the number `if_seq`, 0 for none; otherwise the answer is the refusal
     /// `conflict`.
     PublishIf { room: String, if_seq: u64, text: String },
@@ -95,7 +97,7 @@ impl Receipt {
 }
 
 impl Command {
-    /// The text that it publishes; `None` for a ciphertext, and for what publishes nothing.
+    /// The text that it publishes; `None` for a ciphertext and for data, and for what publishes nothing.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self {
@@ -137,6 +139,7 @@ impl Command {
             | Self::PublishIf { room, .. }
             | Self::PublishValue { room, .. }
             | Self::PublishEphemeral { room, .. }
+            | Self::PublishData { room, .. }
             | Self::Encrypted { room, .. }
             | Self::Reply { room, .. }
             | Self::EncryptedReply { room, .. }
@@ -149,6 +152,7 @@ impl Command {
     pub(super) fn published_bytes(&self) -> Option<usize> {
         match self {
             Self::Encrypted { cipher, .. } | Self::EncryptedReply { cipher, .. } => Some(cipher.to_string().len()),
+            Self::PublishData { data, .. } => Some(data.len()),
             other => other.text().map(str::len),
         }
     }
@@ -183,6 +187,10 @@ impl Command {
                     value["if_key_seq"] = (*seq).into();
                 }
                 value
+            }
+            Self::PublishData { room, data } => {
+                let data = data::to_base64(data);
+                json!({"type": "message", "room": room, "data": data, "mid": mid, "id": id})
             }
             Self::Encrypted { room, cipher } => {
                 json!({"type": "message", "room": room, "cipher": cipher, "mid": mid, "id": id})

@@ -17,6 +17,7 @@ use super::response::{Joined, RequestId, Response};
 /// Names and texts come from other users and are what the server passed on: a program that prints them
 /// on a terminal has to escape control characters first.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most events are messages")]
 #[non_exhaustive]
 pub enum Event {
     /// The client is connected, for the first time or again, under this name.

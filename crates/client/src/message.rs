@@ -3,8 +3,11 @@
 //! Made from what the server sends: live, replayed after a broken connection, or in an answer about
 //! history. Texts and names come from other users; [`super::Event`] says what that means.
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+use roomd_protocol::data;
 
 /// A message of a room, or a private one.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -17,7 +20,7 @@ pub struct Message {
     pub user: String,
     /// The user it was sent to, if it is private.
     pub to: Option<String>,
-    /// The text: UTF-8 of any length up to the server's limit. `None` when the message is encrypted or
+    /// The text: UTF-8 of any length up to the server's limit. `None` when the message is encrypted, has data or
     /// was deleted.
     #[serde(rename = "message")]
     pub text: Option<String>,
@@ -25,6 +28,9 @@ pub struct Message {
     pub note: Option<String>,
     /// The ciphertext: an object that the server does not read.
     pub cipher: Option<Value>,
+    /// The bytes of a message that is no text: at least one, of any length up to the server's limit.
+    #[serde(default, deserialize_with = "from_base64")]
+    pub data: Option<Vec<u8>>,
     /// Its number in the room: 1, 2, 3, … within an epoch.
     pub seq: u64,
     /// Of a message that is not stored, its number among those of the room; `seq` is then that of the stored message
@@ -33,7 +39,7 @@ pub struct Message {
     pub ephemeral: Option<u64>,
     /// The message id that its author's client chose.
     pub mid: Option<String>,
-    /// The key that it is the newest value of; without a text and a ciphertext it removes the key.
+    /// The key that it is the newest value of; without a text, a ciphertext and data it removes the key.
     pub key: Option<String>,
     /// When the room accepted it: RFC 3339, UTC, with milliseconds.
     #[serde(default)]
@@ -59,4 +65,9 @@ pub struct Message {
     /// not tell devices apart: whether its user did.
     #[serde(skip)]
     pub own: bool,
+}
+
+fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| data::from_base64(&text).ok_or_else(|| D::Error::custom("data is not base64"))).transpose()
 }

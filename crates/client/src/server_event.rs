@@ -17,6 +17,7 @@ use super::response::{History, Joined, Members, RoomSummary, Sent};
 
 /// What a frame of the server says; the variants are the types of docs/protocol.md.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most events are messages")]
 pub enum ServerEvent {
     Welcome(Welcome),
     Resumed(Resumed),

@@ -163,6 +163,7 @@ mod tests {
             text: None,
             note: None,
             cipher: None,
+            data: None,
             seq,
             ephemeral: None,
             mid: None,

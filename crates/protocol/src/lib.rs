@@ -4,6 +4,7 @@
 //! client builds no server. `docs/protocol.md` is the document; everything here is a value, or a
 //! sentence that both show.
 
+pub mod data;
 mod display_name;
 mod folded_name;
 mod names;

@@ -240,7 +240,7 @@ impl EncryptedRooms {
 fn decrypt_message(encryption: &mut Encryption, message: &mut Message) -> Protection {
     let state = encryption.state(&message.room);
     let Some(cipher) = &message.cipher else {
-        let missing = state != EncryptionState::Off && message.text.is_some();
+        let missing = state != EncryptionState::Off && (message.text.is_some() || message.data.is_some());
         return if missing { Protection::Missing } else { Protection::None };
     };
     let (Some(mid), false) = (&message.mid, state == EncryptionState::Off) else {

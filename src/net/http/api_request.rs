@@ -121,6 +121,15 @@ impl ApiRequest<'_> {
         json::problem::object(self.decoded()?).map_err(|problem| bad(format!("The body is not understood: {problem}")))
     }
 
+    /// The body, if it is said to be bytes (`application/octet-stream`).
+    ///
+    /// # Errors
+    /// `unknown_type`: it is compressed.
+    pub(super) fn bytes(&self) -> Result<Option<&[u8]>, Refusal> {
+        let are_bytes = self.media_type().is_some_and(|name| name.eq_ignore_ascii_case("application/octet-stream"));
+        if are_bytes { self.as_sent().map(Some) } else { Ok(None) }
+    }
+
     /// The body as text, whatever its media type, without one line break at its end.
     ///
     /// # Errors
@@ -138,7 +147,8 @@ impl ApiRequest<'_> {
         if charset.is_some_and(|charset| !["utf-8", "utf8", "us-ascii"].contains(&charset.as_str())) {
             return Err(Refusal::new(Code::UnknownType, "A message is UTF-8"));
         }
-        let text = std::str::from_utf8(self.decoded()?).map_err(|_| bad("The message is not UTF-8"))?;
+        let text = std::str::from_utf8(self.decoded()?);
+        let text = text.map_err(|_| bad("The message is not UTF-8: bytes are application/octet-stream"))?;
         let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
         Ok(text.to_owned())
     }
@@ -151,13 +161,19 @@ impl ApiRequest<'_> {
     /// The body without a byte order mark: editors and shells put one there, and a parser of JSON may ignore it (RFC
     /// 8259 §8.1).
     fn decoded(&self) -> Result<&[u8], Refusal> {
+        let body = self.as_sent()?;
+        Ok(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body))
+    }
+
+    /// The body byte by byte.
+    fn as_sent(&self) -> Result<&[u8], Refusal> {
         if let Some(coding) = self.head.list("Content-Encoding").find(|coding| !coding.eq_ignore_ascii_case("identity"))
         {
             let message =
                 format!("The body must not be encoded, as with {:?}", coding.chars().take(32).collect::<String>());
             return Err(Refusal::new(Code::UnknownType, message));
         }
-        Ok(self.body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&self.body))
+        Ok(&self.body)
     }
 }
 

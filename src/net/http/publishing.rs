@@ -1,6 +1,6 @@
 //! Publishing over HTTP, to a room or to one user, and reading one's conversation with a user.
 //!
-//! A body that is JSON is an object; any other is the text of the message, so that a script can send what it has.
+//! A body that is JSON is an object; any other is the message, bytes or a text, so that a script can send what it has.
 //! Called by the routes on the connection's thread. Publishing asks the room and waits for its answer.
 
 use serde::Deserialize;
@@ -16,6 +16,10 @@ use crate::wire::json;
 #[derive(Deserialize)]
 struct NewMessage {
     message: Option<String>,
+    data: Option<String>,
+    /// The bytes of a request that is them.
+    #[serde(skip)]
+    bytes: Option<Body>,
     user: Option<String>,
     #[serde(default, deserialize_with = "json::whole::optional")]
     reply_to: Option<u64>,
@@ -70,11 +74,14 @@ fn authored(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<(Id
     let idempotency_key = request.head.value("Idempotency-Key");
     let mid = wanted.mid.as_deref().or(idempotency_key).map(Mid::parse).transpose()?;
     let about = About::parse(wanted.reply_to, wanted.react_to)?;
-    let body = match (wanted.message, wanted.deleted) {
-        (Some(_), Some(true)) => return Err(bad("What removes a key has no message")),
-        (None, Some(true)) => Body::Deleted(None),
-        (Some(text), _) => Body::Text(text.into()),
-        (None, _) => return Err(bad("message is missing")),
+    let data = wanted.data.as_deref().map(json::parse_data).transpose()?.or(wanted.bytes);
+    let body = match (wanted.message, data, wanted.deleted) {
+        (None, None, Some(true)) => Body::Deleted(None),
+        (_, _, Some(true)) => return Err(bad("What removes a key has no message")),
+        (Some(text), None, _) => Body::Text(text.into()),
+        (None, Some(data), _) => data,
+        (Some(_), Some(_), _) => return Err(bad("A message is one of message and data")),
+        (None, None, _) => return Err(bad("message is missing")),
     };
     let key = wanted.key.as_deref().map(Key::parse).transpose()?;
     let (if_seq, if_key_seq) = (wanted.if_seq, wanted.if_key_seq);
@@ -85,10 +92,16 @@ fn authored(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<(Id
     Ok((author, message))
 }
 
-/// The message that a body of text is, with what its address says of it.
+/// The message that a body of text, or of bytes, is, with what its address says of it.
 fn plain(request: &ApiRequest<'_>) -> Result<NewMessage, Refusal> {
+    let (message, bytes) = match request.bytes()? {
+        Some(bytes) => (None, Some(Body::Data(bytes.into()))),
+        None => (Some(request.text()?), None),
+    };
     Ok(NewMessage {
-        message: Some(request.text()?),
+        message,
+        data: None,
+        bytes,
         user: None,
         reply_to: request.number("reply_to")?,
         react_to: request.number("react_to")?,

@@ -19,11 +19,13 @@ use crate::net::conversation::{ConversationStart, FirstRoom, Link};
 use crate::net::tcp::Tcp;
 use crate::net::{echo, websocket};
 use crate::wire::Encoding;
+use roomd_protocol::data;
 
 /// The encodings of WebSockets: by sub-protocol, or by the parameter `format`.
-const ENCODINGS: [WebSocketEncoding; 2] = [
+const ENCODINGS: [WebSocketEncoding; 3] = [
     WebSocketEncoding { protocol: "roomd.v1.json", format: "json", encoding: Encoding::Json },
     WebSocketEncoding { protocol: "roomd.v1.text", format: "text", encoding: Encoding::TextFrames },
+    WebSocketEncoding { protocol: data::BINARY_PROTOCOL, format: "binary", encoding: Encoding::BinaryJson },
 ];
 
 struct WebSocketEncoding {
@@ -138,7 +140,7 @@ fn start(
         (Some(protocol), _) => protocol.encoding,
         (None, Some(name)) => {
             let found = ENCODINGS.iter().find(|one| one.format == name);
-            found.ok_or_else(|| bad("format must be json or text".to_owned()))?.encoding
+            found.ok_or_else(|| bad("format must be json, text or binary".to_owned()))?.encoding
         }
         (None, None) if room.is_none() && user.is_none() => Encoding::Json,
         (None, None) => Encoding::TextFrames,

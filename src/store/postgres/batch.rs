@@ -250,10 +250,10 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Of a text alone: ciphertext has no words.
+/// Of a text alone: ciphertext has no words, and bytes neither.
 fn words_of(body: &Body) -> Option<String> {
     match body {
         Body::Text(text) => Some(vector_of(text)),
-        Body::Cipher(_) | Body::Deleted(_) => None,
+        Body::Cipher(_) | Body::Data(_) | Body::Deleted(_) => None,
     }
 }

@@ -14,15 +14,18 @@ pub const COLUMNS: &str = "seq, kind, at, edited, usr, recipient, mid, body, rep
 /// The column `messages.kind`: a text.
 pub const TEXT: i16 = 0;
 /// Ciphertext.
-pub const CIPHER: i16 = 1;
+const CIPHER: i16 = 1;
 /// A message that was deleted.
 pub const DELETED: i16 = 2;
+/// Bytes that are no text.
+const DATA: i16 = 3;
 
 /// The columns `kind` and `body`.
 pub fn columns_of(body: &Body) -> (i16, &[u8]) {
     match body {
         Body::Text(text) => (TEXT, text.as_bytes()),
         Body::Cipher(json) => (CIPHER, json.as_bytes()),
+        Body::Data(bytes) => (DATA, bytes),
         Body::Deleted(note) => (DELETED, note.as_deref().unwrap_or_default().as_bytes()),
     }
 }
@@ -36,6 +39,7 @@ pub fn body_of(kind: i16, body: &[u8]) -> Result<Body, LinkError> {
         TEXT => Ok(Body::Text(text(body)?.into())),
         CIPHER => Ok(Body::Cipher(text(body)?.into())),
         DELETED => Ok(Body::Deleted((!body.is_empty()).then(|| text(body).map(Note::stored)).transpose()?)),
+        DATA => Ok(Body::Data(body.into())),
         other => Err(LinkError::Invalid(format!("a message of the kind {other}"))),
     }
 }

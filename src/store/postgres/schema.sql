@@ -40,7 +40,7 @@ CREATE INDEX conversations ON rooms (split_part(name, ':', 3)) WHERE name >= 'dm
 
 CREATE TABLE messages (
     room bigint NOT NULL, seq bigint NOT NULL,
-    kind smallint NOT NULL,                    -- 0 text, 1 ciphertext, 2 deleted
+    kind smallint NOT NULL,                    -- 0 text, 1 ciphertext, 2 deleted, 3 bytes
     at bigint NOT NULL,
     edited bigint, editor text COLLATE "C",
     changed bigint,                            -- the room's newest number when it was last changed

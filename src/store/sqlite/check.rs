@@ -11,7 +11,7 @@ use crate::store::administration::{Findings, RetentionOverride, RoomFinding};
 const PROBLEMS_MAX: usize = 100;
 
 /// Queries that count rows which must not exist, each with what they are.
-const ORPHANS: [(&str, &str); 15] = [
+const ORPHANS: [(&str, &str); 16] = [
     (
         "messages of a room that is not there",
         "SELECT count(*) FROM history WHERE place >> 40 NOT IN (SELECT room FROM rooms)",
@@ -48,6 +48,10 @@ const ORPHANS: [(&str, &str); 15] = [
     (
         "deleted messages that say more than a reason",
         "SELECT count(*) FROM messages WHERE kind = 2 AND length(CAST(body AS BLOB)) > 200",
+    ),
+    (
+        "messages of bytes that are something else as well, or nothing",
+        "SELECT count(*) FROM history WHERE data IS NOT NULL AND (kind <> 1 OR body <> '' OR length(data) = 0)",
     ),
     (
         "policies of a room that is not there, or has ended",

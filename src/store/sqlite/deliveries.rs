@@ -24,7 +24,10 @@ use crate::store::columns::{about_columns, about_of, ms, time};
 
 /// The columns of an event.
 const COLUMNS: &str = "id, event, room, epoch, seq, at, user, kind, body, mid, reply, reaction, what, about, until, value, \
-                       note";
+                       note, data";
+
+/// How many bytes a delivery counts, as an expression over its columns.
+pub const BYTES: &str = "coalesce(length(CAST(body AS BLOB)), 0) + coalesce(length(data), 0)";
 
 /// Something that webhooks are told of.
 struct Told<'a> {
@@ -78,7 +81,8 @@ pub fn of_drafts(
             (Operation::Edit { seq, body, .. }, Outcome::Changed) => {
                 let deletes = body.is_deleted();
                 if deletes {
-                    let sql = "UPDATE deliveries SET kind = 2, body = '' WHERE room = ?1 AND seq = ?2 AND epoch = ?3";
+                    let sql = "UPDATE deliveries SET kind = 2, body = '', data = NULL
+                        WHERE room = ?1 AND seq = ?2 AND epoch = ?3";
                     let values = params![room.as_str(), seq.cast_signed(), &*epoch];
                     connection.prepare_cached(sql)?.execute(values)?;
                 }
@@ -123,7 +127,7 @@ fn tell(connection: &Connection, told: &Told<'_>) -> rusqlite::Result<bool> {
     let Told { kind, room, epoch, at, user, seq, body, mid, about, action } = told;
     let sql = format!(
         "INSERT INTO deliveries (webhook, {COLUMNS})
-            SELECT webhook, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17
+            SELECT webhook, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18
             FROM webhooks WHERE removed IS NULL AND off IS NULL AND coalesce(room = ?3, 1) AND events >> ?2 & 1
             ORDER BY webhook"
     );
@@ -131,7 +135,8 @@ fn tell(connection: &Connection, told: &Told<'_>) -> rusqlite::Result<bool> {
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(drawn)?;
     let id = format!("msg_{:032x}", u128::from_be_bytes(id));
-    let (body_kind, text) = body.map(columns_of).unzip();
+    let (body_kind, text, data) =
+        body.map(columns_of).map_or((None, None, None), |(kind, text, data)| (Some(kind), Some(text), data));
     let (reply, reaction) = about_columns(*about);
     let change = action.map(|action| &action.change);
     let (room, kind) = (room.as_str(), *kind as i64);
@@ -153,6 +158,7 @@ fn tell(connection: &Connection, told: &Told<'_>) -> rusqlite::Result<bool> {
         change.and_then(ModerationChange::until).map(ms),
         change.and_then(value_of),
         action.and_then(|action| action.note.as_deref()),
+        data,
     ];
     if connection.prepare_cached(&sql)?.execute(values)? == 0 {
         return Ok(false);
@@ -182,10 +188,11 @@ pub fn again(connection: &Connection, webhook: u64, delivery: u64) -> rusqlite::
     if connection.prepare_cached(&sql)?.execute([webhook, delivery])? == 0 {
         return Ok(false);
     }
-    let sql = "UPDATE webhooks SET waiting = waiting + 1,
-        bytes = bytes + (SELECT coalesce(length(CAST(body AS BLOB)), 0) FROM deliveries WHERE delivery = ?2)
-        WHERE webhook = ?1";
-    connection.prepare_cached(sql)?.execute([webhook, delivery]).map(|_| true)
+    let sql = format!(
+        "UPDATE webhooks SET waiting = waiting + 1,
+            bytes = bytes + (SELECT {BYTES} FROM deliveries WHERE delivery = ?2) WHERE webhook = ?1"
+    );
+    connection.prepare_cached(&sql)?.execute([webhook, delivery]).map(|_| true)
 }
 
 /// The oldest delivery of a webhook that waits.
@@ -227,7 +234,7 @@ fn event(row: &Row<'_>, kind: WebhookEvent, at: Time) -> rusqlite::Result<Event>
     let room = room_of(row, 3)?;
     let user = UserName::stored(row.get_ref(7)?.as_str()?);
     let seq = || Ok::<_, rusqlite::Error>(row.get::<_, i64>(5)?.cast_unsigned());
-    let body = || body_of(row, 8, 9);
+    let body = || body_of(row, [8, 9, 18]);
     Ok(match kind {
         WebhookEvent::Message => {
             let mid = row.get_ref(10)?.as_str_or_null()?.map(Mid::stored);

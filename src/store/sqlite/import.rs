@@ -91,13 +91,13 @@ fn insert(connection: &Connection, room: RoomId, message: &Message) -> rusqlite:
             return Ok(false);
         }
     }
-    let sql = "INSERT INTO messages (place, kind, at, edited, user, friend, mid, body, reply, reaction, key) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-    let (kind, body) = columns_of(&message.body);
+    let sql = "INSERT INTO messages (place, kind, at, edited, user, friend, mid, body, reply, reaction, key, data) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    let (kind, body, data) = columns_of(&message.body);
     let to = message.to.as_ref().map(UserName::as_str);
     let (reply, reaction) = about_columns(message.about);
     let (key, at, edited) = (room.key(message.seq), ms(message.at), message.edited.map(ms));
     let own_key = message.key.as_ref().map(Key::as_str);
-    let values = params![key, kind, at, edited, user, to, mid, body, reply, reaction, own_key];
+    let values = params![key, kind, at, edited, user, to, mid, body, reply, reaction, own_key, data];
     connection.prepare_cached(sql)?.execute(values).map(|_| true)
 }

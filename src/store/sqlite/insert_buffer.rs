@@ -25,8 +25,8 @@ const MIDS_MAX: usize = 16_384;
 
 /// Moves what is between two keys to where it belongs.
 const MERGE: [&str; 3] = [
-    "INSERT INTO messages (place, kind, at, user, friend, mid, body, reply, reaction, key)
-        SELECT place, kind, at, user, friend, mid, body, reply, reaction, key FROM buffered
+    "INSERT INTO messages (place, kind, at, user, friend, mid, body, reply, reaction, key, data)
+        SELECT place, kind, at, user, friend, mid, body, reply, reaction, key, data FROM buffered
         WHERE place BETWEEN ?1 AND ?2 ORDER BY place",
     "INSERT INTO mids (room, user, mid, seq, at)
         SELECT place >> 40, user, mid, place & ((1 << 40) - 1), at FROM buffered

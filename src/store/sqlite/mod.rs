@@ -42,6 +42,7 @@ mod room_lags;
 mod room_log;
 mod row;
 mod schema;
+mod schema_steps;
 mod search;
 mod search_index;
 mod sequence;

@@ -136,7 +136,8 @@ fn prune(connection: &Connection, room: RoomId, pruned: u64, bounds: Bounds) -> 
     let surplus = count.map_or(0, |count| newest.saturating_sub(count));
     let indexed = search_index::indexed(connection, room)?;
 
-    let sql = "SELECT place, kind, at, body FROM messages WHERE place BETWEEN ?1 AND ?2 ORDER BY place LIMIT ?3";
+    let sql = "SELECT place, kind, at, body, length(data) FROM messages
+        WHERE place BETWEEN ?1 AND ?2 ORDER BY place LIMIT ?3";
     let limit = i64::try_from(MESSAGES).unwrap_or(i64::MAX);
     let (mut bytes, mut messages, mut last) = (0, 0, None);
     {
@@ -153,7 +154,8 @@ fn prune(connection: &Connection, room: RoomId, pruned: u64, bounds: Bounds) -> 
             if row.get::<_, i64>(1)? == TEXT && seq_of(key) <= indexed {
                 search_index::remove(connection, key, body)?;
             }
-            (bytes, messages, last) = (bytes + body.len(), messages + 1, Some(key));
+            let data = row.get::<_, Option<u32>>(4)?.unwrap_or(0) as usize;
+            (bytes, messages, last) = (bytes + body.len() + data, messages + 1, Some(key));
         }
     }
     let Some(last) = last else { return delete_old_marks(connection, room, pruned).map(nothing) };

@@ -183,9 +183,9 @@ impl Sequence {
             };
             policy::record(connection, room, user, &action, at)?;
         }
-        let sql = "UPDATE messages SET kind = ?2, body = ?3, edited = ?4, changed = ?5 WHERE place = ?1";
-        let (kind, text) = columns_of(body);
-        let values = params![key, kind, text, ms(at), room.key(self.newest)];
+        let sql = "UPDATE messages SET kind = ?2, body = ?3, data = ?6, edited = ?4, changed = ?5 WHERE place = ?1";
+        let (kind, text, data) = columns_of(body);
+        let values = params![key, kind, text, ms(at), room.key(self.newest), data];
         connection.prepare_cached(sql)?.execute(values)?;
         if let Some(message_key) = message_key.filter(|_| body.is_deleted()) {
             last_values::deleted(connection, room, &message_key, seq)?;
@@ -212,14 +212,14 @@ fn insert(
 ) -> rusqlite::Result<()> {
     let NewMessage { user, to, publication: Publication { body, about, mid, key, .. }, at } = message;
     let sql = format!(
-        "INSERT INTO {table} (place, kind, at, user, friend, mid, body, reply, reaction, key) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        "INSERT INTO {table} (place, kind, at, user, friend, mid, body, reply, reaction, key, data) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
     );
-    let (kind, text) = columns_of(body);
+    let (kind, text, data) = columns_of(body);
     let (reply, reaction) = about_columns(*about);
     let (recipient, mid) = (to.map(UserName::as_str), mid.as_ref().map(Mid::as_str));
     let key = key.as_ref().map(Key::as_str);
-    let values = params![room.key(seq), kind, ms(at), user.as_str(), recipient, mid, text, reply, reaction, key];
+    let values = params![room.key(seq), kind, ms(at), user.as_str(), recipient, mid, text, reply, reaction, key, data];
     connection.prepare_cached(&sql)?.execute(values).map(|_| ())
 }
 

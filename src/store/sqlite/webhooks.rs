@@ -203,10 +203,13 @@ fn note(connection: &Connection, webhook: i64, delivery: i64, attempt: &Attempt)
     }
     match after {
         AfterAttempt::Delivered => {
-            let sql = "UPDATE webhooks SET waiting = waiting - 1, failures = 0, failing = NULL, due = 0,
-                bytes = bytes - (SELECT coalesce(length(CAST(body AS BLOB)), 0) FROM deliveries WHERE delivery = ?2)
-                WHERE webhook = ?1";
-            connection.prepare_cached(sql)?.execute([webhook, delivery])?;
+            let sql = format!(
+                "UPDATE webhooks SET waiting = waiting - 1, failures = 0, failing = NULL, due = 0,
+                    bytes = bytes - (SELECT {} FROM deliveries WHERE delivery = ?2)
+                    WHERE webhook = ?1",
+                deliveries::BYTES
+            );
+            connection.prepare_cached(&sql)?.execute([webhook, delivery])?;
             let sql = "DELETE FROM deliveries WHERE delivery IN
                 (SELECT delivery FROM deliveries WHERE webhook = ?1 AND delivered IS NOT NULL
                     ORDER BY delivery DESC LIMIT -1 OFFSET ?2)";

@@ -13,6 +13,7 @@ use super::write::{LineWriter, chunks, text_bytes};
 use crate::chat::admin::Announcement;
 use crate::chat::policy::{Description, ModerationAction, ModerationChange, Role, RoomSettings};
 use crate::chat::{About, Authors, Body, Event, Id, LeaveReason, Message, Presence, RoomName, Status, Time, UserName};
+use roomd_protocol::data;
 
 /// What a message begins with that says what its author does: `/me waves`.
 const ACTION: &str = "/me ";
@@ -205,6 +206,7 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
         match body {
             Body::Text(text) => self.text((&first, &further), user, &head, text),
             Body::Cipher(_) => self.out.line(&first, &self.source(user), &head, Some("(encrypted)")),
+            Body::Data(bytes) => self.out.line(&first, &self.source(user), &head, Some(&data::summary(bytes.len()))),
             Body::Deleted(_) => self.out.line(&first, &self.source(user), &head, Some("(deleted)")),
         }
     }
@@ -237,16 +239,20 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
                 self.notice(&target, &format!("{user} deleted a message{why}"));
             }
             Body::Cipher(_) => self.notice(&target, &format!("{user} edited an encrypted message")),
-            Body::Text(text) => {
-                let mut tags = self.tags(at, user);
-                let further = tags.clone();
-                if self.traits.has(Traits::TAGS) {
-                    tags::push(&mut tags, "+draft/reply", &tags::message_id(room, self.epoch, seq));
-                }
-                let head = format!("PRIVMSG {target}");
-                self.text((&tags, &further), user, &head, &format!("(edited) {text}"));
-            }
+            Body::Text(text) => self.edited((room, seq), user, text, at),
+            Body::Data(bytes) => self.edited((room, seq), user, &data::summary(bytes.len()), at),
         }
+    }
+
+    /// The text that a message has from now on.
+    fn edited(&mut self, (room, seq): (&RoomName, u64), user: &UserName, text: &str, at: Time) {
+        let mut tags = self.tags(at, user);
+        let further = tags.clone();
+        if self.traits.has(Traits::TAGS) {
+            tags::push(&mut tags, "+draft/reply", &tags::message_id(room, self.epoch, seq));
+        }
+        let head = format!("PRIVMSG {}", target(room, user));
+        self.text((&tags, &further), user, &head, &format!("(edited) {text}"));
     }
 
     fn moderated(&mut self, room: &RoomName, by: &UserName, action: &ModerationAction, (evicted, at): (bool, Time)) {

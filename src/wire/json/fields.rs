@@ -24,7 +24,7 @@ use crate::chat::{
     About, Body, Command, DisplayName, GroupOptions, Id, JoinOptions, Key, Mid, NameError, Note, Pattern, Position,
     Publication, Receipt, Refusal, RoomName, RoomRequest, SearchScope, Secret, Seen, Signal, Span, Status, UserName,
 };
-use roomd_protocol::JOIN_HISTORY_MAX;
+use roomd_protocol::{JOIN_HISTORY_MAX, data};
 
 /// Every field that any command has. Texts are borrowed where they hold no escapes.
 #[derive(Deserialize)]
@@ -42,6 +42,11 @@ pub(in crate::wire) struct Fields<'a> {
     message: Option<Cow<'a, str>>,
     #[serde(borrow)]
     cipher: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<Cow<'a, str>>,
+    /// The data that stands behind the object, in a binary frame.
+    #[serde(skip)]
+    pub(super) data_apart: Option<&'a [u8]>,
     #[serde(borrow)]
     mid: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -144,7 +149,7 @@ impl Since {
 impl Fields<'_> {
     /// Whether it has what the bare form needs.
     pub(super) fn is_topic_message(&self) -> bool {
-        self.topic.is_some() && (self.message.is_some() || self.deleted == Some(true))
+        self.topic.is_some() && (self.message.is_some() || self.has_data() || self.deleted == Some(true))
     }
 
     pub(in crate::wire) fn room(&self) -> Result<RoomName, Refusal> {
@@ -172,14 +177,28 @@ impl Fields<'_> {
     }
 
     pub(in crate::wire) fn body(&self) -> Result<Body, Refusal> {
-        match (&self.message, self.cipher) {
-            (Some(_), Some(_)) => Err(Refusal::bad_request("A message is a message or a cipher, not both")),
-            (Some(text), None) => Ok(Body::Text(text.as_ref().into())),
-            (None, Some(cipher)) if cipher.get().starts_with('{') => {
+        match (&self.message, self.cipher, self.has_data()) {
+            (Some(text), None, false) => Ok(Body::Text(text.as_ref().into())),
+            (None, Some(cipher), false) if cipher.get().starts_with('{') => {
                 Ok(Body::Cipher(relayed::checked("cipher", cipher)?.into()))
             }
-            (None, Some(_)) => Err(Refusal::bad_request("cipher must be an object")),
-            (None, None) => Err(missing("message")),
+            (None, Some(_), false) => Err(Refusal::bad_request("cipher must be an object")),
+            (None, None, true) => self.data_body(),
+            (None, None, false) => Err(missing("message")),
+            _ => Err(Refusal::bad_request("A message is one of message, cipher and data")),
+        }
+    }
+
+    fn has_data(&self) -> bool {
+        self.data.is_some() || self.data_apart.is_some()
+    }
+
+    fn data_body(&self) -> Result<Body, Refusal> {
+        match (&self.data, self.data_apart) {
+            (Some(_), Some(_)) => Err(Refusal::bad_request("The data of a binary frame is behind its head, not in it")),
+            (None, Some(bytes)) => Ok(Body::Data(bytes.into())),
+            (Some(text), None) => parse_data(text),
+            (None, None) => Err(missing("data")),
         }
     }
 
@@ -198,7 +217,7 @@ impl Fields<'_> {
         }
         // A tombstone.
         let body = match self.deleted {
-            Some(true) if self.message.is_some() || self.cipher.is_some() => {
+            Some(true) if self.message.is_some() || self.cipher.is_some() || self.has_data() => {
                 return Err(Refusal::bad_request("What removes a key has no message"));
             }
             Some(true) => Body::Deleted(None),
@@ -436,6 +455,16 @@ impl Fields<'_> {
         };
         Ok(Command::Signal { kind, to: self.to()?, payload: payload.into() })
     }
+}
+
+/// The body in the field `data`.
+///
+/// # Errors
+/// `bad_request`: it is not base64.
+pub fn parse_data(text: &str) -> Result<Body, Refusal> {
+    let bytes = data::from_base64(text);
+    let bytes = bytes.ok_or_else(|| Refusal::bad_request("data must be base64, with padding (RFC 4648, section 4)"))?;
+    Ok(Body::Data(bytes.into()))
 }
 
 fn missing(field: &str) -> Refusal {

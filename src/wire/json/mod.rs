@@ -23,13 +23,14 @@ pub use admin::{
     room_overviews_body, server_audit_body,
 };
 pub use devices::{code_body, described_code_body, devices_body};
+pub use fields::parse_data;
 pub use hooks::{hook_body, hooks_body};
 pub use memberships::{admitted_body, described_invitation_body, invitation_body, invitations_body, memberships_body};
 pub use moderation::{audit_body, members_body, room_body};
-pub use parse::parse;
+pub use parse::{parse, parse_with_data};
 pub use print::{
-    claimed_body, error_body, found_body, history_body, me_body, print, receipts_body, server_body, ticket_body,
-    time_body,
+    claimed_body, error_body, found_body, history_body, me_body, print, print_head, receipts_body, server_body,
+    ticket_body, time_body,
 };
 pub use webhooks::{deliveries_body, webhook_body, webhook_payload, webhooks_body};
 

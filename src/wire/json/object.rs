@@ -8,11 +8,14 @@ use std::fmt::Display;
 use serde::Serialize;
 
 use crate::chat::Id;
+use roomd_protocol::data;
 
 /// An object that is being written.
 pub struct Object<'a> {
     out: &'a mut Vec<u8>,
     empty: bool,
+    /// Whether its data stands behind the object, in a binary frame.
+    data_apart: bool,
 }
 
 impl<'a> Object<'a> {
@@ -24,7 +27,12 @@ impl<'a> Object<'a> {
     /// An object with nothing in it.
     pub fn bare(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
-        Self { out, empty: true }
+        Self { out, empty: true, data_apart: false }
+    }
+
+    /// The same, whose data stands behind it.
+    pub fn with_data_apart(self, data_apart: bool) -> Self {
+        Self { data_apart, ..self }
     }
 
     /// A field. `name` needs no escapes.
@@ -54,6 +62,18 @@ impl<'a> Object<'a> {
     pub fn raw(self, name: &str, json: &str) -> Self {
         let object = self.key(name);
         object.out.extend_from_slice(json.as_bytes());
+        object
+    }
+
+    /// The data of a message, in base64, unless it stands behind the object.
+    pub fn data(self, bytes: &[u8]) -> Self {
+        if self.data_apart {
+            return self;
+        }
+        let object = self.key("data");
+        object.out.push(b'"');
+        data::append_base64(bytes, object.out);
+        object.out.push(b'"');
         object
     }
 

@@ -20,11 +20,29 @@ struct OnlyId {
 /// # Errors
 /// What is wrong with it, with its `id` if that can be read.
 pub fn parse(text: &str) -> Result<Request, Unparsed> {
-    let fields: Fields<'_> = problem::object(text.as_bytes()).map_err(|problem| {
+    parse_fields(text, None)
+}
+
+/// Parses a command whose data stands behind it, in a binary frame.
+///
+/// # Errors
+/// As [`parse`]; and it is a command that has no data.
+pub fn parse_with_data(head: &str, data: &[u8]) -> Result<Request, Unparsed> {
+    let request = parse_fields(head, Some(data))?;
+    if request.command.body().is_none_or(|body| body.data().is_none()) {
+        let refusal = Refusal::bad_request("A binary frame is a message with data, or an edit to it");
+        return Err(Unparsed { id: request.id, refusal });
+    }
+    Ok(request)
+}
+
+fn parse_fields(text: &str, data: Option<&[u8]>) -> Result<Request, Unparsed> {
+    let mut fields: Fields<'_> = problem::object(text.as_bytes()).map_err(|problem| {
         // The rest may be wrong and the id still right: the client then knows which command it was.
         let id = problem::object::<OnlyId>(text.as_bytes()).ok().and_then(|only| only.id).filter(id_fits);
         Unparsed { id, refusal: Refusal::bad_request(format!("Not a command: {problem}")) }
     })?;
+    fields.data_apart = data;
     if !fields.id.as_ref().is_none_or(id_fits) {
         let refusal = Refusal::bad_request(format!("An id may have {} bytes", Id::BYTES_MAX));
         return Err(Unparsed { id: None, refusal });

@@ -21,7 +21,16 @@ use crate::chat::{
 /// Appends the object of `event` to `out`; false when the dialect has no form for it. `place` is
 /// what a room is called: `room` or `topic`.
 pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> bool {
-    let object = |kind: &str, out| Object::begin(kind, id, out);
+    print_object(event, id, (place, false), out)
+}
+
+/// Appends the object of an event with data, as [`print`] does, without the data: the head of a binary frame.
+pub fn print_head(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> bool {
+    print_object(event, id, (place, true), out)
+}
+
+fn print_object(event: &Event, id: Option<&Id>, (place, data_apart): (&str, bool), out: &mut Vec<u8>) -> bool {
+    let object = |kind: &str, out| Object::begin(kind, id, out).with_data_apart(data_apart);
     match event {
         // An audit log is for HTTP, which has a body for it; the others are for the text dialect.
         Event::Audit { .. }
@@ -426,6 +435,7 @@ fn body_field<'a>(object: Object<'a>, body: &Body) -> Object<'a> {
     match body {
         Body::Text(text) => object.field("message", &**text),
         Body::Cipher(json) => object.raw("cipher", json),
+        Body::Data(bytes) => object.data(bytes),
         Body::Deleted(note) => object.maybe("note", note.as_deref()),
     }
 }

@@ -17,7 +17,7 @@ use crate::chat::{
     RoomSummary, Status, UserName,
 };
 use crate::wire::commands;
-use roomd_protocol::receipt_sentences;
+use roomd_protocol::{data, receipt_sentences};
 
 /// Hands the lines of `event` to `line`, without their ends; none when the dialect has no form for it.
 pub fn print(event: &Event, mut line: impl FnMut(&str)) {
@@ -113,7 +113,7 @@ fn rooms_line(rooms: &[RoomSummary]) -> String {
 fn edit_line(user: &UserName, body: &Body) -> String {
     match body {
         Body::Deleted(note) => format!("* {user} deleted a message{}", reason_of(note.as_ref())),
-        Body::Text(_) | Body::Cipher(_) => format!("* {user} edited a message: {}", body_text(body)),
+        Body::Text(_) | Body::Cipher(_) | Body::Data(_) => format!("* {user} edited a message: {}", body_text(body)),
     }
 }
 
@@ -253,6 +253,7 @@ fn body_text(body: &Body) -> String {
     match body {
         Body::Text(text) => clean(text),
         Body::Cipher(_) => "(encrypted)".to_owned(),
+        Body::Data(bytes) => data::summary(bytes.len()),
         Body::Deleted(note) => format!("(deleted{})", reason_of(note.as_ref())),
     }
 }

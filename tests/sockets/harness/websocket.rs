@@ -76,6 +76,25 @@ impl WebSocketClient {
         self.socket.send(Message::text(text)).unwrap();
     }
 
+    /// Sends a binary frame.
+    #[cfg(all(feature = "jwt", feature = "sqlite"))]
+    pub fn say_binary(&mut self, bytes: Vec<u8>) {
+        self.socket.send(Message::binary(bytes)).unwrap();
+    }
+
+    /// Reads up to a binary frame.
+    #[cfg(all(feature = "jwt", feature = "sqlite"))]
+    pub fn wait_for_binary(&mut self) -> Vec<u8> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Binary(bytes)) => return bytes.to_vec(),
+                Ok(Message::Text(_)) => {}
+                Ok(Message::Ping(_)) => self.socket.flush().unwrap(),
+                other => panic!("no binary frame: {other:?}"),
+            }
+        }
+    }
+
     /// Sends a command.
     pub fn command(&mut self, command: &Value) {
         self.say(&command.to_string());

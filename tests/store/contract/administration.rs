@@ -32,7 +32,8 @@ fn fill(store: &TestStore) -> [RoomName; 2] {
     };
     let cipher = keyed("k", Body::Cipher("{\"n\":[1, 2.50]}".into()));
     log.append(&[keyed("gone", Body::Text("a value".into())), keyed("gone", Body::Deleted(None))]).unwrap();
-    log.append(&[cipher, private_message("Otto", "Anna", "line\nline \"x\" \u{1f600}")]).unwrap();
+    let bytes = keyed("", Body::Data([0, 0xff].as_slice().into()));
+    log.append(&[bytes, cipher, private_message("Otto", "Anna", "line\nline \"x\" \u{1f600}")]).unwrap();
     [room("den"), conversation]
 }
 

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod administration;
+mod data;
 mod devices;
 mod editing;
 mod erasure;

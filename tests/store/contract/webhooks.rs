@@ -442,3 +442,34 @@ fn events_keep_their_numbers() {
     assert_eq!(WebhookEvent::ALL.map(|event| event as u8), [0, 1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(WebhookEvents(0b1001).names(), ["message", "join"]);
 }
+
+#[test]
+fn bytes_are_told_as_they_are_count_while_they_wait_and_go_with_their_deletion() {
+    each(History, |fixture| {
+        let store = fixture.open();
+        let webhooks = store.webhooks();
+        let number = add(webhooks, None, &[WebhookEvent::Message, WebhookEvent::Edit]);
+        let mut den = room_log(&*store, "den");
+        let data = |byte: u8| Body::Data([byte; 100].as_slice().into());
+        let publish = |body| draft("Ann", 1, Operation::Publish { to: None, publication: Publication::new(body) });
+        let edited = draft("Ann", 2, Operation::Edit { seq: 1, body: data(2), as_moderator: false });
+        den.outcomes(&[publish(data(1)), edited, publish(data(3)), delete("Ann", 2)]).unwrap();
+        assert_eq!(webhook(webhooks, number).waiting, 3);
+        let told = told(webhooks, number);
+        let expected = [(1, "message", data(1)), (1, "edit", data(2)), (2, "message", Body::Deleted(None))];
+        assert_eq!(told, expected.map(|(seq, kind, body)| format!("{kind} {seq} {body:?}")));
+        // What is delivered counts no more, and again when it is sent again.
+        let large = || publish(Body::Data(vec![7; 33 << 20].into()));
+        for _ in 0..2 {
+            den.outcomes(&[large()]).unwrap();
+            assert_eq!(webhook(webhooks, number).off, None);
+            let due = drain(webhooks, number).remove(0);
+            assert!(webhooks.resend(number, due.number).unwrap());
+            drain(webhooks, number);
+        }
+        let delivered = webhooks.deliveries(number, 1).unwrap()[0].number;
+        assert!([(); 2].iter().all(|()| webhooks.resend(number, delivered).unwrap()));
+        den.outcomes(&[publish(data(4))]).unwrap();
+        assert_eq!(webhook(webhooks, number).off.map(|(_, reason)| reason), Some(WebhookOff::Full));
+    });
+}

@@ -489,6 +489,6 @@ impl Client {
 }
 
 /// The server does not keep the protocol.
-fn unexpected(response: &Response) -> Error {
+pub(super) fn unexpected(response: &Response) -> Error {
     Error::Unexpected(format!("the server's response does not fit the request: {response:?}"))
 }

@@ -8,12 +8,15 @@ use serde_json::{Map, Value};
 
 use super::{Conversation, End, Purpose};
 use roomd_client::{Command, Refusal};
+use roomd_protocol::data;
 
 /// Commands without a reply: docs/protocol.md, section 3.
 const WITHOUT_REPLY: [&str; 8] =
     ["typing", "presence", "received", "read", "offer", "answer", "ice-candidate", "hangup"];
 /// Commands about the connection, which is the client's.
 const OF_THE_CLIENT: [&str; 3] = ["auth", "refresh", "resume"];
+/// Fields of a message that is more than a text.
+const MORE_THAN_A_TEXT: [&str; 5] = ["if_seq", "if_key_seq", "key", "store", "data"];
 /// Commands that are about no room.
 const WITHOUT_ROOM: [&str; 7] = ["private", "rooms", "time", "ping", "presence", "offer", "answer"];
 
@@ -58,7 +61,7 @@ impl Conversation {
                 }
                 self.request(Command::Leave { room }, Purpose::Asked(id))
             }
-            "message" | "publish" if !command.contains_key("cipher") => self.say(&command, room, id),
+            "message" | "publish" if !command.contains_key("cipher") => self.say(command, room, id),
             known if OF_THE_CLIENT.contains(&known) => {
                 self.refuse(&Refusal::local("bad_request", "The client makes and resumes its connection itself"), "")
             }
@@ -72,32 +75,33 @@ impl Conversation {
     }
 
     /// Publishes what a `message` command says.
-    fn say(&mut self, command: &Map<String, Value>, room: String, id: Option<Value>) -> Result<(), End> {
+    fn say(&mut self, command: Map<String, Value>, room: String, id: Option<Value>) -> Result<(), End> {
         if self.refuse_in_the_clear(&room, "")? {
             return Ok(());
         }
         let number = |name: &str| command.get(name).and_then(Value::as_u64);
         let text = command.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mid = command.get("mid").and_then(Value::as_str).map(str::to_owned);
-        let request = match (number("reply_to"), number("react_to")) {
-            (None, None) if command.contains_key("if_seq") => match number("if_seq") {
-                Some(if_seq) => Command::PublishIf { room, if_seq, text },
-                // The server says what is wrong with it.
-                None => return self.request(Command::Other(command.clone()), Purpose::Asked(id)),
-            },
-            // Repeated after a broken connection its condition holds no more, so it is published once.
-            _ if ["if_seq", "if_key_seq", "key", "store"].iter().any(|name| command.contains_key(*name)) => {
-                return self.request(Command::Other(command.clone()), Purpose::Asked(id));
-            }
-            (Some(seq), _) => Command::Reply { room, seq, text },
-            (None, Some(seq)) => Command::React { room, seq, reaction: text },
-            (None, None) if room == self.room && id.is_none() && mid.is_none() => return self.publish(text),
-            (None, None) => Command::Publish { room, text },
-        };
-        if self.encryption.is_encrypted(request.room().unwrap_or_default()) {
+        let about = (number("reply_to"), number("react_to"));
+        let more: Vec<_> = MORE_THAN_A_TEXT.into_iter().filter(|name| command.contains_key(*name)).collect();
+        if about == (None, None) && more.is_empty() && room == self.room && id.is_none() && mid.is_none() {
+            return self.publish(text);
+        }
+        if self.encryption.is_encrypted(&room) {
             let sentence = "In an encrypted room a script publishes lines as they are";
             return self.refuse(&Refusal::local("unavailable", sentence), "");
         }
+        let bytes = command.get("data").and_then(Value::as_str).and_then(data::from_base64);
+        let request = match (about, &more[..], number("if_seq"), bytes) {
+            ((None, None), [], ..) => Command::Publish { room, text },
+            ((Some(seq), _), [], ..) => Command::Reply { room, seq, text },
+            ((None, Some(seq)), [], ..) => Command::React { room, seq, reaction: text },
+            ((None, None), ["if_seq"], Some(if_seq), _) => Command::PublishIf { room, if_seq, text },
+            ((None, None), ["data"], _, Some(data)) if text.is_empty() => Command::PublishData { room, data },
+            // Repeated after a broken connection its condition holds no more, so it is published once. The server says
+            // what is wrong with it.
+            _ => return self.request(Command::Other(command), Purpose::Asked(id)),
+        };
         let sent = match mid {
             Some(mid) => self.client.send_with_mid(&mid, request),
             None => self.client.send(request),

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::escape::escape_json;
 use super::protection::Protection;
 use roomd_client::{Event, Gap, Joined, Message, Presence, Refusal, Response};
+use roomd_protocol::data;
 
 /// The line of an event, without its line end; `None` for a response that the events around it make
 /// superfluous.
@@ -119,14 +120,14 @@ fn joined_object(kind: &str, joined: &Joined) -> Value {
 }
 
 fn message_object(message: &Message, protection: Protection) -> Value {
-    let Message { room, user, to, text, note, cipher, seq, ephemeral, mid, key, at, edited, .. } = message;
+    let Message { room, user, to, text, note, cipher, data, seq, ephemeral, mid, key, at, edited, .. } = message;
     let Message { reply_to, react_to, replayed, own, group, redelivered, missed, .. } = message;
     let (redelivered, missed) = (redelivered.then_some(true), (*missed > 0).then_some(missed));
-    let store = ephemeral.map(|_| false);
+    let (store, data) = (ephemeral.map(|_| false), data.as_deref().map(data::to_base64));
     let reason = protection.reason();
     let (kind, author) = if to.is_some() { ("private", "from") } else { ("message", "user") };
     without_null(
-        json!({"type": kind, "room": room, author: user, "to": to, "message": text, "note": note, "cipher": cipher,
+        json!({"type": kind, "room": room, author: user, "to": to, "message": text, "note": note, "cipher": cipher, "data": data,
         "seq": seq, "store": store, "number": ephemeral, "mid": mid, "key": key, "at": at, "edited": edited, "reply_to": reply_to, "react_to": react_to,
         "group": group, "redelivered": redelivered, "missed": missed,
         "replayed": replayed, "own": own, "protection": protection.word(), "reason": reason}),

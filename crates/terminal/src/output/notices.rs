@@ -3,7 +3,7 @@
 //! Pure; called by `text.rs` for events that the client library passes on as they came. All text of others
 //! is escaped.
 
-use roomd_protocol::receipt_sentences;
+use roomd_protocol::{data, receipt_sentences};
 use serde_json::Value;
 
 use super::escape::{escape, escape_lines};
@@ -69,7 +69,11 @@ pub fn reached(users: &[String], status: &str, messages: usize, private: bool) -
 }
 
 fn text(event: &Value) -> String {
-    event["message"].as_str().map_or_else(|| "(encrypted)".to_owned(), escape_lines)
+    match (event["message"].as_str(), event["data"].as_str()) {
+        (Some(text), _) => escape_lines(text),
+        (None, Some(base64)) => data::summary(data::from_base64(base64).map_or(0, |bytes| bytes.len())),
+        (None, None) => "(encrypted)".to_owned(),
+    }
 }
 
 /// What a room is about.
@@ -139,6 +143,7 @@ mod tests {
         };
         for (kind, more, said) in [
             ("edit", json!({"message": "new\nBob: x"}), "Bob edited a message: new\n    Bob: x"),
+            ("edit", json!({"data": "AAEC"}), "Bob edited a message: (binary, 3 bytes)"),
             ("edit", json!({"cipher": {}}), "Bob edited a message: (encrypted)"),
             ("delete", json!({}), "Bob deleted a message"),
             ("delete", json!({"note": "off topic"}), "Bob deleted a message (off topic)"),

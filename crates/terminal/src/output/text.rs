@@ -14,6 +14,7 @@ use super::{account, notices};
 use serde_json::Value;
 
 use roomd_client::{Event, Gap, History, Joined, Members, Message, Presence, Refusal, Response, RoomSummary};
+use roomd_protocol::data;
 
 /// Formats events, and remembers what a person was told already.
 #[derive(Clone, Debug)]
@@ -154,7 +155,7 @@ impl TextFormatter {
 
     /// The line of a message; none for one that people do not see.
     fn message(&self, message: &Message, protection: Option<&Protection>) -> Option<String> {
-        let Message { user, to, text, cipher, .. } = message;
+        let Message { user, to, text, cipher, data, .. } = message;
         let protection = protection.copied().unwrap_or(Protection::None);
         let known = match protection {
             Protection::DeviceOnly => return None,
@@ -173,10 +174,11 @@ impl TextFormatter {
             }
             other => other.word().map(|word| format!(" ({word})")).unwrap_or_default(),
         };
-        let text = match (text, cipher) {
-            (Some(text), _) => escape_lines(text),
-            (None, Some(_)) => "(encrypted)".to_owned(),
-            (None, None) => match &message.note {
+        let text = match (text, cipher, data) {
+            (Some(text), ..) => escape_lines(text),
+            (None, Some(_), _) => "(encrypted)".to_owned(),
+            (None, None, Some(data)) => data::summary(data.len()),
+            (None, None, None) => match &message.note {
                 Some(note) => format!("(deleted: {})", escape_lines(note)),
                 None => "(deleted)".to_owned(),
             },
@@ -196,7 +198,7 @@ impl TextFormatter {
         };
         match (message.react_to, &message.text, cipher) {
             // The reaction was taken back.
-            (Some(_), None, None) => return None,
+            (Some(_), None, None) if data.is_none() => return None,
             (Some(_), Some(_), _) => {
                 return Some(
                     self.notice(&format!("{private}{} reacted to a message with {text}{known}", escape(user))),

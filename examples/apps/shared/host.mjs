@@ -22,6 +22,7 @@ const SHARED = {
   "/look.css": new URL("look.css", import.meta.url),
   "/page.js": new URL("page.js", import.meta.url),
   "/roomd.js": new URL("src/page/roomd.js", ROOT),
+  "/roomd-data.js": new URL("src/page/roomd-data.js", ROOT),
   "/roomd-subscription.js": new URL("src/page/roomd-subscription.js", ROOT),
 };
 

@@ -258,7 +258,12 @@ BEGIN
         END IF;
         IF l_delivery IS NOT NULL AND l_what IN (1, 4, 7) AND p_names[i] NOT LIKE 'dm:%' THEN
             l_change := d.change::jsonb;
-            IF d.deed = 1 AND d.kind = 2 THEN   -- nothing of it is told any more
+            IF d.deed = 1 AND d.kind = 2 THEN   -- nothing of it is told any more, or counts; what is behind is not counted yet
+                UPDATE webhooks w SET bytes = bytes - n.size
+                    FROM (SELECT webhook, coalesce(sum(length(body)), 0) AS size FROM deliveries
+                          WHERE room = p_names[i] AND seq = d.about AND epoch = l_era[i] AND delivered IS NULL AND delivery <= l_delivery
+                          GROUP BY webhook) n
+                    WHERE w.webhook = n.webhook;
                 UPDATE deliveries SET kind = 2, body = '' WHERE room = p_names[i] AND seq = d.about AND epoch = l_era[i];
             END IF;
             PERFORM tell_1(CASE d.deed WHEN 0 THEN 0 WHEN 1 THEN CASE d.kind WHEN 2 THEN 2 ELSE 1 END WHEN 3 THEN 6

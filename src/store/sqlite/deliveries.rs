@@ -81,10 +81,7 @@ pub fn of_drafts(
             (Operation::Edit { seq, body, .. }, Outcome::Changed) => {
                 let deletes = body.is_deleted();
                 if deletes {
-                    let sql = "UPDATE deliveries SET kind = 2, body = '', data = NULL
-                        WHERE room = ?1 AND seq = ?2 AND epoch = ?3";
-                    let values = params![room.as_str(), seq.cast_signed(), &*epoch];
-                    connection.prepare_cached(sql)?.execute(values)?;
+                    forget_content(connection, room, *seq, &epoch)?;
                 }
                 let told = plain(if deletes { WebhookEvent::Delete } else { WebhookEvent::Edit });
                 tell(connection, &Told { seq: Some(*seq), body: Some(body), ..told })?
@@ -104,6 +101,21 @@ pub fn of_drafts(
         };
     }
     Ok(any)
+}
+
+/// A message was deleted: nothing of it is told any more, or counts.
+fn forget_content(connection: &Connection, room: &RoomName, seq: u64, epoch: &str) -> rusqlite::Result<()> {
+    let of_message = "room = ?1 AND seq = ?2 AND epoch = ?3";
+    let values = params![room.as_str(), seq.cast_signed(), epoch];
+    let sql = format!(
+        "UPDATE webhooks SET bytes = bytes - waits.size
+            FROM (SELECT webhook, sum({BYTES}) AS size FROM deliveries
+                WHERE {of_message} AND delivered IS NULL GROUP BY webhook) AS waits
+            WHERE webhooks.webhook = waits.webhook"
+    );
+    connection.prepare_cached(&sql)?.execute(values)?;
+    let sql = format!("UPDATE deliveries SET kind = 2, body = '', data = NULL WHERE {of_message}");
+    connection.prepare_cached(&sql)?.execute(values).map(|_| ())
 }
 
 /// Writes who entered or left a room; whether anybody is told.

@@ -155,6 +155,28 @@ fn each_message_of_a_group_is_done_by_one_member_whoever_leaves_or_breaks() {
 }
 
 #[test]
+fn who_hears_rooms_by_a_pattern_gets_each_message_also_of_rooms_that_open_later_and_again() {
+    // Rooms of one member each, who leaves now and then: they close, and open again.
+    let report = loaded(
+        |_| (),
+        |plan| {
+            (plan.clients, plan.rooms, plan.patterns, plan.churn) = (4, 4, 3, 50);
+            (plan.publishers_too, plan.duration) = (true, Duration::from_millis(500));
+        },
+    );
+    assert!(report.kept && report.connections.rejoined > 0, "{report}");
+    // The bare form opens a room with its first message.
+    let report = loaded(
+        |_| (),
+        |plan| {
+            (plan.clients, plan.rooms, plan.patterns) = (4, 4, 2);
+            plan.protocols = vec![Protocol::Topic];
+        },
+    );
+    assert!(report.kept && (report.deliveries.asked, report.deliveries.delivered) == (30, 30), "{report}");
+}
+
+#[test]
 fn a_slow_reader_that_is_closed_is_no_fault_of_the_server() {
     let report = flooded(|settings| settings.limits.outbox_messages = 4, |_| ());
     assert!(report.kept, "{report}");

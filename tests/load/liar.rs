@@ -2,7 +2,7 @@
 //!
 //! It has one room, and a thread for each client, which ends with its connection. The room is behind one lock, so its
 //! lies do not depend on timing. It lies about the third message, to the second member that does not publish it. A client that resumes is sent
-//! what it missed, and one that joins for the newest message of each key, that.
+//! what it missed, and one that joins for the newest message of each key, that. Every pattern matches the room.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -61,6 +61,12 @@ pub enum Lie {
     Unmarked,
     /// Gives what a member has left undone to nobody.
     Abandon,
+    /// Does not deliver the first message.
+    Behead,
+    /// Delivers the third message as one of another room.
+    Misname,
+    /// Delivers nothing to who was subscribed to a pattern when the room was opened.
+    Overlook,
 }
 
 /// See the module. It ends when it is dropped, after its clients.
@@ -74,10 +80,17 @@ pub struct Liar {
 impl Liar {
     /// Listens on a free port.
     pub fn start(lie: Lie) -> Self {
+        Self::of_room(lie, "load")
+    }
+
+    /// The same; its room has this name.
+    pub fn of_room(lie: Lie, name: &'static str) -> Self {
         let listener = Arc::new(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
         let address = listener.local_addr().unwrap();
         let room = Room {
             lie,
+            name,
+            waiting: Some(Vec::new()),
             history: Vec::new(),
             newest: BTreeMap::new(),
             members: Vec::new(),
@@ -116,6 +129,9 @@ impl Drop for Liar {
 
 struct Room {
     lie: Lie,
+    name: &'static str,
+    /// Who is subscribed to a pattern; `None` once the room is open.
+    waiting: Option<Vec<TcpStream>>,
     /// All texts; the first has the number 1.
     history: Vec<String>,
     /// By key, the number of the newest message.
@@ -148,16 +164,24 @@ fn serve(stream: TcpStream, room: &Mutex<Room>) {
         let Message::Text(text) = message else { continue };
         let command: Value = serde_json::from_str(&text).unwrap();
         let mut room = room.lock().unwrap();
+        let name = room.name;
         match command["type"].as_str().unwrap() {
+            "subscribe" => {
+                send(&stream, &json!({"type": "subscribed", "pattern": command["pattern"]}));
+                let client = stream.try_clone().unwrap();
+                let Room { waiting, members, .. } = &mut *room;
+                waiting.as_mut().unwrap_or(members).push(client);
+            }
             "join" if command["group"].is_string() => {
-                send(&stream, &json!({"type": "joined", "room": "load", "epoch": "e", "seq": room.history.len()}));
+                send(&stream, &json!({"type": "joined", "room": name, "epoch": "e", "seq": room.history.len()}));
                 room.group.get_or_insert_default().push(stream.try_clone().unwrap());
                 room.assign();
             }
             "done" => room.done(&stream, &command),
             "join" => {
                 let seq = room.history.len();
-                send(&stream, &json!({"type": "joined", "room": "load", "epoch": "e", "seq": seq, "recovered": true}));
+                send(&stream, &json!({"type": "joined", "room": name, "epoch": "e", "seq": seq, "recovered": true}));
+                room.open();
                 if command["latest"] == true {
                     room.send_latest(&stream);
                 }
@@ -166,9 +190,9 @@ fn serve(stream: TcpStream, room: &Mutex<Room>) {
             "leave" => {
                 room.members.retain(|member| member.peer_addr().ok() != stream.peer_addr().ok());
                 room.leave_group(peer);
-                send(&stream, &json!({"type": "left", "room": "load"}));
+                send(&stream, &json!({"type": "left", "room": name}));
             }
-            "resume" => room.resume(&stream, &command["rooms"]["load"]),
+            "resume" => room.resume(&stream, &command["rooms"][name]),
             _ => {
                 if let Some(key) = command["key"].as_str() {
                     let seq = room.history.len() as u64 + 1;
@@ -182,6 +206,12 @@ fn serve(stream: TcpStream, room: &Mutex<Room>) {
 }
 
 impl Room {
+    /// The first client is in it, and those who are subscribed to a pattern are from now on.
+    fn open(&mut self) {
+        let matched = self.waiting.take().unwrap_or_default();
+        self.members.extend(matched.into_iter().filter(|_| self.lie != Lie::Overlook));
+    }
+
     /// Gives each message that nobody has to the member of the group that has fewest.
     fn assign(&mut self) {
         let Self { group: Some(group), tasks, .. } = self else { return };
@@ -189,7 +219,7 @@ impl Room {
             let load = |member: &TcpStream| tasks.iter().filter(|task| task.holder == member.peer_addr().ok()).count();
             let Some(member) = group.iter().min_by_key(|member| load(member)) else { return };
             let Task { seq, given, .. } = tasks[index];
-            give(member, seq, &self.history[seq as usize - 1], given && self.lie != Lie::Unmarked);
+            give(member, self.name, seq, &self.history[seq as usize - 1], given && self.lie != Lie::Unmarked);
             tasks[index] = Task { seq, holder: member.peer_addr().ok(), given: true };
         }
     }
@@ -200,7 +230,7 @@ impl Room {
         send(client, &json!({"type": "ok", "id": command["id"]}));
         if (seq, self.lie) == (3, Lie::Again) {
             self.lie = Lie::None;
-            give(client, seq, &self.history[2], true);
+            give(client, self.name, seq, &self.history[2], true);
         }
     }
 
@@ -223,7 +253,7 @@ impl Room {
             Lie::Reverse => seqs.reverse(),
             _ => {}
         }
-        seqs.into_iter().for_each(|seq| deliver(client, seq, &self.history[seq as usize - 1]));
+        seqs.into_iter().for_each(|seq| deliver(client, self.name, seq, &self.history[seq as usize - 1]));
     }
 
     fn resume(&mut self, client: &TcpStream, at: &Value) {
@@ -232,10 +262,10 @@ impl Room {
         self.resumed += 1;
         send(
             client,
-            &json!({"type": "resumed", "resume": "token", "rooms": {"load": {"recovered": true, "missed": 0}}}),
+            &json!({"type": "resumed", "resume": "token", "rooms": {self.name: {"recovered": true, "missed": 0}}}),
         );
         let missed = (1..).zip(&self.history).skip(if self.lie == Lie::Forget { usize::MAX } else { had });
-        missed.for_each(|(seq, text)| deliver(client, seq, text));
+        missed.for_each(|(seq, text)| deliver(client, self.name, seq, text));
         self.members.push(client.try_clone().unwrap());
     }
 
@@ -247,74 +277,75 @@ impl Room {
         self.history.push(text.to_owned());
         let seq = self.history.len() as u64;
         if seq != 3 || self.lie != Lie::Silence {
-            send(sender, &json!({"type": "sent", "id": id, "room": "load", "seq": seq}));
+            send(sender, &json!({"type": "sent", "id": id, "room": self.name, "seq": seq}));
         }
         if self.group.is_some() && (seq, self.lie) != (3, Lie::Idle) {
             self.tasks.push(Task { seq, holder: None, given: false });
             self.assign();
         }
         if (seq, self.lie) == (3, Lie::Share) {
-            self.group.iter().flatten().for_each(|member| give(member, seq, text, false));
+            self.group.iter().flatten().for_each(|member| give(member, self.name, seq, text, false));
         }
         // Whose connection it ends does not publish: what the sender had sent over the old one would come behind the new.
         let sends = |member: &TcpStream| member.peer_addr().ok() == sender.peer_addr().ok();
         let second = 1 + usize::from(self.members.get(1).is_some_and(sends));
         for (number, member) in self.members.iter().enumerate() {
             match (number, seq) {
-                (number, 3) if number == second => self.held = lie(self.lie, member, text),
+                (number, 1) if number == second && self.lie == Lie::Behead => {}
+                (number, 3) if number == second => self.held = lie((self.lie, self.name), member, text),
                 (number, 4) if number == second => {
                     let held = self.held.take();
                     match (self.lie, held) {
                         (Lie::Exchange, Some(held)) => {
-                            deliver(member, 3, text);
-                            deliver(member, 4, &held);
+                            deliver(member, self.name, 3, text);
+                            deliver(member, self.name, 4, &held);
                         }
                         (_, held) => {
-                            deliver(member, 4, text);
-                            held.iter().for_each(|held| deliver(member, 3, held));
+                            deliver(member, self.name, 4, text);
+                            held.iter().for_each(|held| deliver(member, self.name, 3, held));
                         }
                     }
                 }
-                _ => deliver(member, seq, text),
+                _ => deliver(member, self.name, seq, text),
             }
         }
     }
 }
 
 /// Lies about the third message; what is to be delivered with the fourth.
-fn lie(lie: Lie, member: &TcpStream, text: &str) -> Option<String> {
-    let lagged = || send(member, &json!({"type": "lagged", "room": "load", "missed": 1}));
+fn lie((lie, name): (Lie, &str), member: &TcpStream, text: &str) -> Option<String> {
+    let lagged = || send(member, &json!({"type": "lagged", "room": name, "missed": 1}));
     match lie {
         Lie::Lose => {}
         Lie::Drop => lagged(),
         Lie::Cry => {
             lagged();
-            deliver(member, 3, text);
+            deliver(member, name, 3, text);
         }
-        Lie::Repeat => (0..2).for_each(|_| deliver(member, 3, text)),
+        Lie::Misname => deliver(member, "load.7", 3, text),
+        Lie::Repeat => (0..2).for_each(|_| deliver(member, name, 3, text)),
         Lie::Swap | Lie::Exchange => return Some(text.to_owned()),
-        Lie::Alter => deliver(member, 3, &text[..text.len() - 1]),
+        Lie::Alter => deliver(member, name, 3, &text[..text.len() - 1]),
         // The client may have gone before.
         Lie::Break => _ = member.shutdown(Shutdown::Both),
         Lie::Fail => write(member, &frame::close(1011, "failed")),
         Lie::Slow | Lie::Forget => write(member, &frame::close(4450, "too slow")),
-        _ => deliver(member, 3, text),
+        _ => deliver(member, name, 3, text),
     }
     None
 }
 
 /// Gives a message to a member of the group.
-fn give(member: &TcpStream, seq: u64, text: &str, redelivered: bool) {
-    let mut event =
-        json!({"type": "message", "room": "load", "user": "u", "message": text, "seq": seq, "group": "load"});
+fn give(member: &TcpStream, name: &str, seq: u64, text: &str, redelivered: bool) {
+    let mut event = json!({"type": "message", "room": name, "user": "u", "message": text, "seq": seq, "group": "load"});
     if redelivered {
         event["redelivered"] = true.into();
     }
     send(member, &event);
 }
 
-fn deliver(member: &TcpStream, seq: u64, text: &str) {
-    send(member, &json!({"type": "message", "room": "load", "user": "u", "message": text, "seq": seq}));
+fn deliver(member: &TcpStream, name: &str, seq: u64, text: &str) {
+    send(member, &json!({"type": "message", "room": name, "user": "u", "message": text, "seq": seq}));
 }
 
 fn send(client: &TcpStream, event: &Value) {

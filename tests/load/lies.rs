@@ -215,6 +215,36 @@ fn what_a_member_leaves_undone_is_given_to_another_and_says_so() {
     assert!(undone > 0 && report.faults == Faults { undone, ..Faults::default() }, "{report}");
 }
 
+/// Publishes ten messages to a room that three hear by a pattern, two of them since before it is open.
+fn heard(lie: Lie) -> Report {
+    let liar = Liar::of_room(lie, "load.0");
+    run(&Plan { server: liar.address.to_string(), clients: 1, patterns: 3, ..plan() })
+}
+
+#[test]
+fn who_hears_a_room_by_a_pattern_gets_each_message_once_and_in_order() {
+    let report = heard(Lie::None);
+    assert!(report.kept && (report.deliveries.asked, report.deliveries.delivered) == (40, 40), "{report}");
+    for (lie, faults) in [
+        (Lie::Lose, Faults { lost: 1, ..Faults::default() }),
+        (Lie::Behead, Faults { lost: 1, ..Faults::default() }),
+        (Lie::Repeat, Faults { repeated: 1, ..Faults::default() }),
+        (Lie::Swap, Faults { disordered: 1, ..Faults::default() }),
+        (Lie::Alter, Faults { altered: 1, lost: 1, ..Faults::default() }),
+        (Lie::Misname, Faults { altered: 1, lost: 1, ..Faults::default() }),
+        (Lie::Cry, Faults { overannounced: 1, ..Faults::default() }),
+        (Lie::Break, Faults { broken: 1, ..Faults::default() }),
+        // Both that were subscribed before.
+        (Lie::Overlook, Faults { lost: 20, ..Faults::default() }),
+    ] {
+        let report = heard(lie);
+        assert_eq!(report.faults, faults, "{lie:?}\n{report}");
+    }
+    let report = heard(Lie::Drop);
+    assert!(report.kept && report.allowed_losses.dropped == 1, "{report}");
+    assert!(heard(Lie::Exchange).faults.contradicted >= 2);
+}
+
 #[test]
 fn publishers_that_break_are_no_fault_of_the_server() {
     let liar = Liar::start(Lie::None);

@@ -125,6 +125,11 @@ struct MessageArguments {
                 message of each, and have it in the end: for rooms whose slow members are served by\n\
                 --slow latest. 0: messages have no key.", "keys of each room", 0, KEYS_MAX, |plan| plan.keys))]
     latest: Option<u32>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parser::count(0..=CLIENTS_MAX),
+        help = count_help("Further clients, each subscribed by one pattern to all rooms, half of them before the first room\n\
+                is open: they get each message of each room. Rooms are called NAME.0, NAME.1 and so on then.",
+            "connections", 0, CLIENTS_MAX, |plan| plan.patterns))]
+    pattern: Option<u32>,
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = parser::switch(),
         help = switch_help("The members of each room that do not publish are a group: each message goes to\n\
@@ -254,6 +259,7 @@ impl MessageArguments {
         set_count(&mut plan.window, self.window);
         set(&mut plan.size, self.size);
         set_count(&mut plan.keys, self.latest);
+        set_count(&mut plan.patterns, self.pattern);
         set(&mut plan.group, self.group);
     }
 }
@@ -390,6 +396,7 @@ mod tests {
             ("window", "1"),
             ("size", "1KiB"),
             ("latest", "7"),
+            ("pattern", "2"),
             ("group", "true"),
             ("churn", "1"),
             ("breaks", "1"),

@@ -114,6 +114,9 @@ impl Generator<'_> {
                 let ending = if session.is_member { ending } else { MembershipEnd::Left };
                 rooms[session.room].reconcile_member(deliveries, ending, faults, allowed);
             }
+            for (room, deliveries) in session.matched.iter().flatten().enumerate() {
+                rooms[room].reconcile_member(deliveries, ending, faults, allowed);
+            }
         }
         let all = &clients.all;
         for (room, refused) in rooms.iter().zip(refused) {
@@ -126,7 +129,10 @@ impl Generator<'_> {
             };
             room.reconcile_messages(senders, faults, allowed);
         }
-        clients.all.iter_mut().for_each(|client| client.session.deliveries = None);
+        for session in clients.all.iter_mut().map(|client| &mut client.session) {
+            session.deliveries = None;
+            session.matched.iter_mut().for_each(Vec::clear);
+        }
     }
 
     /// Gives positions to what members received before those that define the order did.
@@ -150,6 +156,8 @@ impl Generator<'_> {
             let session = &client.session;
             let complete =
                 session.deliveries.as_ref().is_none_or(|deliveries| rooms[session.room].is_complete(deliveries));
+            let mut matched = session.matched.iter().flatten().enumerate();
+            let complete = complete && matched.all(|(room, deliveries)| rooms[room].is_complete(deliveries));
             session.stage == Stage::Refused || session.stage == Stage::Joined && complete
         }) && rooms.iter().all(|room| {
             let stayed = |client: u32, connection| clients[client as usize].is_open(connection);

@@ -41,6 +41,8 @@ pub struct Plan {
     pub size: usize,
     /// Keys of each room, which its messages have in turn, and for whose newest messages members join; 0: none.
     pub keys: usize,
+    /// Further clients, each of which hears all rooms by one pattern.
+    pub patterns: usize,
     /// Whether the members of each room that do not publish are a group, of which each message goes to one.
     pub group: bool,
     /// Messages begin with `Message from client i`, and are as long as that needs.
@@ -89,6 +91,7 @@ impl Default for Plan {
             window: 0,
             size: 100,
             keys: 0,
+            patterns: 0,
             group: false,
             from_client: false,
             ramp: Duration::ZERO,
@@ -166,6 +169,12 @@ impl Plan {
         if self.group && (self.slow > 0 || self.publishers == least) {
             return Err("--group needs clients that do not publish, and none that read slowly".to_owned());
         }
+        if self.patterns > 0 && self.restart {
+            return Err(
+                "--pattern and --restart exclude each other: who hears rooms by a pattern is not sent what it missed"
+                    .to_owned(),
+            );
+        }
         if (self.churn > 0 || self.breaks > 0) && self.churners().is_empty() {
             return Err("--churn and --breaks need clients that neither publish nor read slowly, \
                         or --publishers-too"
@@ -181,6 +190,58 @@ impl Plan {
         host.trim_start_matches('[').trim_end_matches(']')
     }
 
+    /// All clients: those that are in a room, and those that hear all rooms.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.clients + self.patterns
+    }
+
+    /// The client that connects in this place. Of those that hear all rooms, half are subscribed before any room is
+    /// open, and half when all are.
+    #[must_use]
+    pub fn client_at(&self, place: usize) -> usize {
+        let early = self.early_subscribers();
+        match place {
+            _ if place < early => self.clients + place,
+            _ if place < early + self.clients => place - early,
+            _ => place,
+        }
+    }
+
+    /// How many connections may begin when so many are decided.
+    #[must_use]
+    pub fn may_begin(&self, decided: usize) -> usize {
+        let early = self.early_subscribers();
+        match decided {
+            _ if decided < early => early,
+            _ if decided < early + self.clients => early + self.clients,
+            _ => self.connections(),
+        }
+    }
+
+    fn early_subscribers(&self) -> usize {
+        self.patterns.div_ceil(2)
+    }
+
+    /// Whether a client hears all rooms by a pattern.
+    #[must_use]
+    pub fn hears_all(&self, client: usize) -> bool {
+        client >= self.clients
+    }
+
+    /// The pattern of all rooms.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        format!("{}.*", self.room)
+    }
+
+    /// The room of this name.
+    #[must_use]
+    pub fn room_number(&self, name: &str) -> Option<usize> {
+        let number = name.strip_prefix(&*self.room)?.strip_prefix('.')?.parse().ok()?;
+        (number < self.rooms && name == self.room_name(number)).then_some(number)
+    }
+
     /// The room of a client.
     #[must_use]
     pub fn room_of(&self, client: usize) -> usize {
@@ -190,25 +251,28 @@ impl Plan {
     /// The protocol of a client: each room has clients of all protocols, if it has enough clients.
     #[must_use]
     pub fn protocol_of(&self, client: usize) -> Protocol {
+        if self.hears_all(client) {
+            return Protocol::Json;
+        }
         self.protocols[client / self.rooms % self.protocols.len()]
     }
 
     /// Whether a client publishes.
     #[must_use]
     pub fn publishes(&self, client: usize) -> bool {
-        client / self.rooms < self.publishers
+        !self.hears_all(client) && client / self.rooms < self.publishers
     }
 
     /// Whether a client is in its room's group.
     #[must_use]
     pub fn is_in_group(&self, client: usize) -> bool {
-        self.group && !self.publishes(client)
+        self.group && !self.publishes(client) && !self.hears_all(client)
     }
 
     /// Whether a client reads slowly.
     #[must_use]
     pub fn is_slow(&self, client: usize) -> bool {
-        client >= self.clients - self.slow
+        client >= self.clients - self.slow && !self.hears_all(client)
     }
 
     /// The clients that leave and rejoin, and whose connections are reset.
@@ -225,7 +289,12 @@ impl Plan {
     /// The name of a room.
     #[must_use]
     pub fn room_name(&self, room: usize) -> String {
-        if self.rooms == 1 { self.room.clone() } else { format!("{}-{room}", self.room) }
+        match self.rooms {
+            // A pattern matches levels, which dots separate.
+            _ if self.patterns > 0 => format!("{}.{room}", self.room),
+            1 => self.room.clone(),
+            _ => format!("{}-{room}", self.room),
+        }
     }
 
     /// The name of a client's user.
@@ -280,6 +349,20 @@ mod tests {
     }
 
     #[test]
+    fn half_of_those_who_hear_all_rooms_come_before_the_rooms_are_open() {
+        let plan = Plan { clients: 4, rooms: 2, patterns: 3, slow: 1, group: true, ..Plan::default() };
+        assert_eq!((0..7).map(|place| plan.client_at(place)).collect::<Vec<_>>(), [4, 5, 0, 1, 2, 3, 6]);
+        assert_eq!([0, 1, 2, 5, 6, 7].map(|decided| plan.may_begin(decided)), [2, 2, 6, 6, 7, 7]);
+        for client in 4..7 {
+            assert!(plan.hears_all(client) && !plan.publishes(client));
+            assert!(!plan.is_slow(client) && !plan.is_in_group(client));
+        }
+        assert_eq!((plan.room_name(1), plan.pattern()), ("load.1".to_owned(), "load.*".to_owned()));
+        let names = ["load.0", "load.1", "load.2", "load.01", "load-1", "load"];
+        assert_eq!(names.map(|name| plan.room_number(name)), [Some(0), Some(1), None, None, None, None]);
+    }
+
+    #[test]
     fn parts_that_do_not_fit_are_a_sentence() {
         let of = |change: fn(&mut Plan)| {
             let mut plan = Plan::default();
@@ -303,6 +386,8 @@ mod tests {
             change(&mut plan);
             assert!(plan.check().unwrap_err().starts_with("--group needs clients that do not publish"));
         }
+        let pattern = of(|plan| (plan.patterns, plan.restart) = (1, true));
+        assert!(pattern.starts_with("--pattern and --restart exclude each other"));
         assert_eq!(keys, "--latest needs --door json: no other can say a key");
         assert!(of(|plan| (plan.churn, plan.publishers) = (1, 100)).starts_with("--churn and --breaks need"));
     }

@@ -76,7 +76,7 @@ impl<'a> ProgressReporter<'a> {
             phase,
             elapsed: generator.now(),
             connections: generator.clients.connected(),
-            clients: generator.state.plan.clients,
+            clients: generator.state.plan.connections(),
             published: metrics.published,
             delivered: metrics.delivered,
             delivered_per_s: fresh as f64 / since.as_secs_f64(),

@@ -115,6 +115,12 @@ impl Protocol {
             .to_string()
     }
 
+    /// The command that subscribes to all topics that a pattern matches.
+    #[must_use]
+    pub fn subscribe(pattern: &str) -> String {
+        json!({"type": "subscribe", "pattern": pattern}).to_string()
+    }
+
     /// The command that says that a message of the group is done; its `number` identifies it in the answer.
     #[must_use]
     pub fn done(room: &str, number: u32, seq: u64) -> String {

@@ -24,13 +24,15 @@ impl Generator<'_> {
     /// # Errors
     /// What the kernel says of the epoll.
     pub fn ramp_up(&mut self, progress: &mut ProgressReporter<'_>) -> io::Result<()> {
-        let clients = self.state.plan.clients as u64;
+        let plan = self.state.plan;
+        let clients = plan.connections() as u64;
         let mut stall = Stall::new(Instant::now());
         loop {
             let decided = self.state.metrics.arrived + self.state.faults.kept_out;
-            let due = self.due_connections();
-            for number in self.state.metrics.begun..due.min(decided + CONNECTING_AT_ONCE) {
-                self.connect(usize::try_from(number).expect("a client's number"));
+            let may_begin = plan.may_begin(usize::try_from(decided).unwrap_or(usize::MAX)) as u64;
+            let due = self.due_connections().min(may_begin);
+            for place in self.state.metrics.begun..due.min(decided + CONNECTING_AT_ONCE) {
+                self.connect(plan.client_at(usize::try_from(place).expect("a client's place")));
             }
             self.poll_once()?;
             progress.update(Phase::Connecting, self);
@@ -49,7 +51,7 @@ impl Generator<'_> {
 
     /// How many connections should have been begun by now.
     fn due_connections(&self) -> u64 {
-        let (clients, ramp) = (self.state.plan.clients as u64, self.state.plan.ramp);
+        let (clients, ramp) = (self.state.plan.connections() as u64, self.state.plan.ramp);
         if ramp.is_zero() {
             return clients;
         }

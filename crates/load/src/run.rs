@@ -165,11 +165,11 @@ fn check_open_files(plan: &Plan) -> Result<(), LoadError> {
     // A refusal leaves the limit as it is, which is checked next.
     _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let needed = (plan.clients + plan.idle_sockets) as u64 + SPARE_FILES;
+    let needed = (plan.connections() + plan.idle_sockets) as u64 + SPARE_FILES;
     if files >= needed {
         return Ok(());
     }
-    let clients = plan.clients;
+    let clients = plan.connections();
     Err(LoadError::Plan(format!(
         "{clients} clients need {needed} open files, and this process may open {files}: raise `ulimit -n`"
     )))

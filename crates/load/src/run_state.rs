@@ -5,8 +5,10 @@
 use std::time::Instant;
 
 use crate::allowed_losses::AllowedLosses;
-use crate::deliveries::room::RoomDeliveries;
+use crate::deliveries::member::MemberDeliveries;
+use crate::deliveries::room::{Delivery, RoomDeliveries};
 use crate::faults::Faults;
+use crate::message_tag::MessageTag;
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::returns::Returns;
@@ -49,6 +51,31 @@ impl<'a> RunState<'a> {
             metrics: Metrics::default(),
             returns: Returns::default(),
         }
+    }
+
+    /// Records what a member of this room was given; its tag, if it is a message of this run. One that is none of its
+    /// sender's is altered, and not delivered.
+    pub fn deliver(
+        &mut self,
+        (room, deliveries): (usize, &mut MemberDeliveries),
+        text: &[u8],
+        seq: Option<u64>,
+        now: Instant,
+    ) -> Option<MessageTag> {
+        let tag = MessageTag::read(text).filter(|tag| tag.run_id == self.run_id);
+        if let Some(MessageTag { sender, number, .. }) = tag
+            && (!self.rooms[room].is_sent_by(number, sender) || text.len() != self.plan.text_bytes(sender as usize))
+        {
+            self.faults.altered += 1;
+            return None;
+        }
+        let delivery = Delivery { number: tag.map(|tag| tag.number), seq };
+        if let Some(new) = self.rooms[room].deliver(deliveries, delivery, &mut self.faults) {
+            let elapsed = self.elapsed_ns(now);
+            self.metrics.deliver(deliveries.awaited.then_some(new.due), elapsed);
+            self.free_slots.extend(new.complete.then_some(room));
+        }
+        tag
     }
 
     /// Nanoseconds since the run began.

@@ -12,8 +12,8 @@ use serde::Deserialize;
 /// See the module. Texts of messages are as JSON has them: those of a load need no escapes.
 #[derive(Debug, PartialEq)]
 pub enum ServerEvent<'a> {
-    /// A message, with the server's number in the JSON dialect.
-    Message { text: Cow<'a, str>, seq: Option<u64> },
+    /// A message, with its room and the server's number in the JSON dialect.
+    Message { room: Option<Cow<'a, str>>, text: Cow<'a, str>, seq: Option<u64> },
     /// A message that is this member's, of its group.
     Given { text: Cow<'a, str>, seq: u64, redelivered: bool, missed: u64 },
     /// The request with this number was carried out.
@@ -27,6 +27,8 @@ pub enum ServerEvent<'a> {
     Resumed { rejoined: bool, recovered: bool, resume: Option<String> },
     /// This user joined, in the dialects without numbers; a client that reads its own name is a member.
     UserJoined { user: &'a str },
+    /// The client hears the topics that its pattern matches.
+    Subscribed,
     /// The client is no longer a member.
     Left,
     /// The client has a new name.
@@ -39,8 +41,8 @@ pub enum ServerEvent<'a> {
     Closing { code: u16 },
     /// The server ends the connection, and says how long to wait before the next.
     Goodbye { retry_after_ms: Option<u64> },
-    /// So many messages do not come.
-    Lagged { missed: u64 },
+    /// So many messages of this room do not come.
+    Lagged { room: Option<Cow<'a, str>>, missed: u64 },
     /// Any other event.
     Other,
 }
@@ -51,6 +53,8 @@ struct Fields<'a> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
     id: Option<serde_json::Value>,
+    #[serde(borrow, alias = "topic")]
+    room: Option<Cow<'a, str>>,
     #[serde(borrow)]
     message: Option<Cow<'a, str>>,
     code: Option<serde_json::Value>,
@@ -82,16 +86,19 @@ pub fn parse_json(text: &[u8]) -> Option<ServerEvent<'_>> {
         return Some(ServerEvent::Other);
     }
     match message(text) {
-        Some((message, seq)) => Some(ServerEvent::Message { text: Cow::Borrowed(message), seq: Some(seq) }),
+        Some((room, text, seq)) => {
+            Some(ServerEvent::Message { room: Some(Cow::Borrowed(room)), text: Cow::Borrowed(text), seq: Some(seq) })
+        }
         None => parse_whole_json(text),
     }
 }
 
 /// Parses a message whose fields are in the order in which roomd prints them.
-fn message(text: &[u8]) -> Option<(&str, u64)> {
+fn message(text: &[u8]) -> Option<(&str, &str, u64)> {
     let rest = text.strip_prefix(br#"{"type":"message",""#)?;
     let rest = rest.strip_prefix(br#"room":""#).or_else(|| rest.strip_prefix(br#"topic":""#))?;
-    let rest = after_text(rest)?.1.strip_prefix(br#","user":""#)?;
+    let (room, rest) = after_text(rest)?;
+    let rest = rest.strip_prefix(br#","user":""#)?;
     let rest = after_text(rest)?.1.strip_prefix(br#","message":""#)?;
     let (message, rest) = after_text(rest)?;
     let digits = rest.strip_prefix(br#","seq":"#)?;
@@ -99,7 +106,7 @@ fn message(text: &[u8]) -> Option<(&str, u64)> {
     for digit in digits.iter().take_while(|digit| digit.is_ascii_digit()) {
         seq = seq.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
     }
-    Some((std::str::from_utf8(message).ok()?, seq))
+    Some((std::str::from_utf8(room).ok()?, std::str::from_utf8(message).ok()?, seq))
 }
 
 /// A string up to its quotation mark, and what follows it; `None` when it holds an escape.
@@ -122,7 +129,8 @@ pub fn parse_whole_json(text: &[u8]) -> Option<ServerEvent<'_>> {
             missed: fields.missed.unwrap_or(0),
         },
         "ok" => number.map_or(ServerEvent::Other, |number| ServerEvent::Done { number }),
-        "message" => ServerEvent::Message { text: fields.message?, seq: Some(fields.seq?) },
+        "message" => ServerEvent::Message { room: fields.room, text: fields.message?, seq: Some(fields.seq?) },
+        "subscribed" => ServerEvent::Subscribed,
         "welcome" => ServerEvent::Welcome { resume: fields.resume },
         "joined" => {
             ServerEvent::Joined { epoch: fields.epoch?, seq: fields.seq?, recovered: fields.recovered.unwrap_or(true) }
@@ -136,7 +144,7 @@ pub fn parse_whole_json(text: &[u8]) -> Option<ServerEvent<'_>> {
         "sent" => ServerEvent::Sent { number, seq: fields.seq? },
         "error" => ServerEvent::Refused { number, code: Cow::Owned(fields.code?.as_str()?.to_owned()) },
         "goodbye" => ServerEvent::Goodbye { retry_after_ms: fields.retry_after_ms },
-        "lagged" => ServerEvent::Lagged { missed: fields.missed? },
+        "lagged" => ServerEvent::Lagged { room: fields.room, missed: fields.missed? },
         _ => ServerEvent::Other,
     })
 }
@@ -151,7 +159,7 @@ pub fn parse_text(line: &str) -> ServerEvent<'_> {
         return ServerEvent::Refused { number: None, code: Cow::Borrowed(code_of(sentence)) };
     }
     if let Some((_, text)) = line.split_once(": ") {
-        return ServerEvent::Message { text: Cow::Borrowed(text), seq: None };
+        return ServerEvent::Message { room: None, text: Cow::Borrowed(text), seq: None };
     }
     match line.strip_suffix(" joined the room") {
         Some(user) => ServerEvent::UserJoined { user },
@@ -168,7 +176,7 @@ fn notice_of(notice: &str) -> ServerEvent<'_> {
     let is_count = [" messages were missed", " message was missed"].iter().any(|words| notice.contains(words));
     let missed = notice.split(' ').next().filter(|_| is_count).and_then(|count| count.parse().ok());
     match missed {
-        Some(missed) => ServerEvent::Lagged { missed },
+        Some(missed) => ServerEvent::Lagged { room: None, missed },
         None if notice.starts_with("You left") => ServerEvent::Left,
         None if notice.starts_with("You are now ") => ServerEvent::Renamed,
         None => ServerEvent::Other,
@@ -193,13 +201,15 @@ mod tests {
 
     #[test]
     fn the_short_way_and_the_long_way_read_the_same() {
-        let (text, seq) = message(PRINTED).unwrap();
-        assert_eq!((text, seq), ("~#..", 42));
+        assert_eq!(message(PRINTED), Some(("test", "~#..", 42)));
         assert_eq!(parse_json(PRINTED), parse_whole_json(PRINTED));
         let otherwise = br#"{"seq":42,"type":"message","message":"~#..","room":"test"}"#;
         assert_eq!(parse_json(otherwise), parse_json(PRINTED));
         let escaped = br#"{"type":"message","room":"r","user":"u","message":"a\"b","seq":1}"#;
-        assert_eq!(parse_json(escaped), Some(ServerEvent::Message { text: "a\"b".into(), seq: Some(1) }));
+        assert_eq!(
+            parse_json(escaped),
+            Some(ServerEvent::Message { room: Some("r".into()), text: "a\"b".into(), seq: Some(1) })
+        );
     }
 
     #[test]
@@ -223,11 +233,12 @@ mod tests {
                 r#"{"type":"error","id":3,"code":"rate_limited","message":"x"}"#,
                 ServerEvent::Refused { number: Some(3), code: "rate_limited".into() },
             ),
-            (r#"{"type":"lagged","room":"r","missed":12}"#, ServerEvent::Lagged { missed: 12 }),
+            (r#"{"type":"lagged","room":"r","missed":12}"#, ServerEvent::Lagged { room: Some("r".into()), missed: 12 }),
             (
                 r#"{"type":"goodbye","code":1001,"reason":"closing","reconnect":true,"retry_after_ms":2500}"#,
                 ServerEvent::Goodbye { retry_after_ms: Some(2_500) },
             ),
+            (r#"{"type":"subscribed","pattern":"load.*"}"#, ServerEvent::Subscribed),
             (r#"{"type":"rooms","rooms":[{"room":"r","members":2}]}"#, ServerEvent::Other),
             (r#"{"type":"join","room":"r","user":"u","at":"x"}"#, ServerEvent::Other),
             (r#"{"type":"leave","room":"r","user":"u","at":"x"}"#, ServerEvent::Other),
@@ -242,11 +253,11 @@ mod tests {
     #[test]
     fn lines_are_read() {
         for (line, event) in [
-            ("load-1: ~#..", ServerEvent::Message { text: "~#..".into(), seq: None }),
+            ("load-1: ~#..", ServerEvent::Message { room: None, text: "~#..".into(), seq: None }),
             ("load-1 joined the room", ServerEvent::UserJoined { user: "load-1" }),
-            ("* 3 messages were missed", ServerEvent::Lagged { missed: 3 }),
-            ("* 1 message was missed", ServerEvent::Lagged { missed: 1 }),
-            ("* 3 messages were missed, of which 2 had newer values", ServerEvent::Lagged { missed: 3 }),
+            ("* 3 messages were missed", ServerEvent::Lagged { room: None, missed: 3 }),
+            ("* 1 message was missed", ServerEvent::Lagged { room: None, missed: 1 }),
+            ("* 3 messages were missed, of which 2 had newer values", ServerEvent::Lagged { room: None, missed: 3 }),
             ("* You left r", ServerEvent::Left),
             ("* The server is shutting down", ServerEvent::Closing { code: 1001 }),
             ("* You are now load-1", ServerEvent::Renamed),

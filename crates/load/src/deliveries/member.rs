@@ -28,6 +28,10 @@ pub struct MemberDeliveries {
     pub epoch: Option<usize>,
     /// The next position; `None` until the first is known.
     pub next: Option<u32>,
+    /// Whether it is in the room by a pattern: it is not told where the room stood when it became a member.
+    pub by_pattern: bool,
+    /// The first position that it received.
+    pub first: Option<u32>,
     /// What it was sent of earlier positions are the last values that it joined for.
     pub joined_at: u32,
     pub last_values: LastValues,
@@ -62,6 +66,8 @@ impl MemberDeliveries {
             unordered: VecDeque::new(),
             epoch: None,
             next: None,
+            by_pattern: false,
+            first: None,
             joined_at: 0,
             last_values: LastValues::of_keys(keys),
             values_from: 0,
@@ -75,6 +81,7 @@ impl MemberDeliveries {
     /// Records the delivery of a position. Returns whether it is new.
     pub fn receive(&mut self, position: u32, faults: &mut Faults) -> bool {
         let next = *self.next.get_or_insert(position);
+        self.first.get_or_insert(position);
         if position >= next {
             self.skip(next..position);
             self.next = Some(position + 1);

@@ -101,9 +101,20 @@ impl RoomDeliveries {
         (undone.saturating_sub(announced), undone.min(announced))
     }
 
-    /// How many positions at the end of its order a member has not received.
+    /// How many positions at the end of its order a member has not received; of one by a pattern, also of those before its
+    /// first that it must have received.
     fn missing_at_end(&self, member: &MemberDeliveries) -> u64 {
         match (member.epoch, member.next) {
+            (Some(epoch), Some(next)) if member.by_pattern => {
+                let order = &self.numbered[epoch];
+                let expected = |position: &u32| order.number(*position).is_some_and(|n| n >= member.expected_from);
+                let before = (0..member.first.unwrap_or(next)).filter(expected).count() as u64;
+                before + u64::from(order.len().saturating_sub(next))
+            }
+            (None, _) if member.by_pattern => {
+                let published = self.messages.iter().skip(member.expected_from as usize);
+                published.filter(|message| message.numbered_at.is_some() || message.delivered).count() as u64
+            }
             (Some(epoch), Some(next)) => self.numbered[epoch].len().saturating_sub(next).into(),
             (Some(_), None) => 0,
             (None, next) => {

@@ -153,6 +153,14 @@ impl RoomDeliveries {
         self.awaited += u32::from(member.awaited);
     }
 
+    /// A client becomes a member by a pattern, which does not tell the room's last number: it is given what is published from
+    /// now on.
+    pub fn join_by_pattern(&mut self, member: &mut MemberDeliveries) {
+        (member.by_pattern, member.expected_from) = (true, self.published());
+        self.members += 1;
+        self.awaited += u32::from(member.awaited);
+    }
+
     /// A client becomes a member of a room whose last number is `seq`. One that rejoins was sent
     /// all that it missed, if it `recovered`.
     pub fn join_at(

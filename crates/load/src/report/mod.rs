@@ -165,7 +165,7 @@ impl Report {
             stopped: clients.stop_requests > 0,
             trouble: first_failure,
             connections: Connections {
-                wanted: plan.clients,
+                wanted: plan.connections(),
                 arrived: metrics.arrived,
                 arrivals_per_s: metrics.arrived as f64 / (metrics.last_arrival.max(1) as f64 / 1e9),
                 arrival: Latency::of(&metrics.arrival),

@@ -29,6 +29,9 @@ impl fmt::Display for Plan {
         if self.group {
             write!(f, "; the others are a group{each}")?;
         }
+        if self.patterns > 0 {
+            write!(f, "; {} hear all rooms by a pattern", self.patterns)?;
+        }
         for (count, words) in
             [(self.churn, "leave and rejoin a second"), (self.breaks, "connections are reset a second")]
         {

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use crate::deliveries::member::MemberDeliveries;
 use crate::deliveries::reconciliation::MembershipEnd;
-use crate::deliveries::room::Delivery;
 use crate::message_tag::MessageTag;
 use crate::plan::Plan;
 use crate::protocol::Protocol;
@@ -23,7 +22,11 @@ impl Session {
                 self.group_missed(missed, state);
             }
             ServerEvent::Done { number } => self.done(number, state),
-            ServerEvent::Message { text, seq } => self.handle_message(text.as_bytes(), seq, now, state),
+            ServerEvent::Message { room: Some(room), text, seq } if self.matched.is_some() => {
+                self.heard(&room, text.as_bytes(), seq, now, state);
+            }
+            ServerEvent::Message { text, seq, .. } => self.handle_message(text.as_bytes(), seq, now, state),
+            ServerEvent::Subscribed => self.subscribed(now, state),
             ServerEvent::Welcome { resume } => self.welcome(resume, now, state),
             ServerEvent::Joined { .. } if self.held.is_some() => self.joined_group(now, state),
             ServerEvent::Joined { epoch, seq, recovered } => {
@@ -59,7 +62,12 @@ impl Session {
             ServerEvent::Refused { number, code } => self.refused(number, &code, state),
             ServerEvent::Closing { code } if self.stage != Stage::Closing => self.close_code = Some(code),
             ServerEvent::Goodbye { retry_after_ms } => self.retry_after = retry_after_ms.map(Duration::from_millis),
-            ServerEvent::Lagged { missed } => {
+            ServerEvent::Lagged { room: Some(room), missed } if self.matched.is_some() => {
+                if let Some((_, deliveries)) = self.matched_in(&room, state) {
+                    deliveries.announce_missing(missed);
+                }
+            }
+            ServerEvent::Lagged { missed, .. } => {
                 if let Some(deliveries) = &mut self.deliveries {
                     deliveries.announce_missing(missed);
                 }
@@ -73,21 +81,8 @@ impl Session {
         if seq.is_none() && !self.is_member {
             return;
         }
-        let tag = MessageTag::read(text).filter(|tag| tag.run_id == state.run_id);
-        let room = &mut state.rooms[self.room];
-        if let Some(MessageTag { sender, number, .. }) = tag
-            && (!room.is_sent_by(number, sender) || text.len() != state.plan.text_bytes(sender as usize))
-        {
-            state.faults.altered += 1;
-            return;
-        }
         let Some(deliveries) = &mut self.deliveries else { return };
-        let delivery = Delivery { number: tag.map(|tag| tag.number), seq };
-        if let Some(new) = room.deliver(deliveries, delivery, &mut state.faults) {
-            let elapsed = state.elapsed_ns(now);
-            state.metrics.deliver(deliveries.awaited.then_some(new.due), elapsed);
-            state.free_slots.extend(new.complete.then_some(self.room));
-        }
+        let tag = state.deliver((self.room, deliveries), text, seq, now);
         // A client that subscribes by publishing is a member when that message comes back.
         if !self.is_member && tag.is_some_and(|tag| tag.sender == self.number) {
             state.rooms[self.room].join(deliveries);
@@ -107,7 +102,7 @@ impl Session {
                 self.start_expecting(state.plan);
                 return self.note_join(now, state);
             }
-            (since, _) => self.join_command(since),
+            (since, _) => self.subscribe_command(state).unwrap_or_else(|| self.join_command(since)),
         };
         self.send_text(&command);
     }
@@ -120,8 +115,8 @@ impl Session {
 
     fn note_join(&mut self, now: Instant, state: &mut RunState<'_>) {
         self.stage = Stage::Joined;
-        // Of a group one member receives a message.
-        if self.held.is_none() {
+        // Of a group one member receives a message; who hears all rooms is counted in each.
+        if self.held.is_none() && self.matched.is_none() {
             state.audience[self.room] += usize::from(!self.in_audience);
             self.in_audience = true;
         }
@@ -201,6 +196,7 @@ impl Session {
             self.in_audience = false;
         }
         self.leave_group(state);
+        self.end_subscription(MembershipEnd::Disconnected, state);
         if let Some(deliveries) = self.deliveries.as_ref().filter(|_| self.is_member) {
             let complete = state.rooms[self.room].leave(deliveries);
             state.free_slots.extend(std::iter::repeat_n(self.room, complete));
@@ -234,7 +230,7 @@ impl Session {
     }
 
     pub(super) fn start_expecting(&mut self, plan: &Plan) {
-        if self.held.is_some() {
+        if self.held.is_some() || self.matched.is_some() {
             return;
         }
         if self.deliveries.is_none() {

@@ -5,6 +5,7 @@
 
 mod events;
 mod group;
+mod pattern;
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -82,6 +83,9 @@ pub struct Session {
     wants_latest: bool,
     /// What it has of its room's group, if it is in it.
     held: Option<HeldMessages>,
+    /// What it has received and must still receive of each room, if it hears all of them by a pattern; empty while it is not
+    /// subscribed.
+    pub matched: Option<Vec<MemberDeliveries>>,
 }
 
 impl Session {
@@ -114,6 +118,7 @@ impl Session {
             foreign_rooms: 0,
             wants_latest: plan.keys > 0,
             held: plan.is_in_group(client).then(HeldMessages::default),
+            matched: plan.hears_all(client).then(Vec::new),
         }
     }
 

@@ -115,7 +115,8 @@ fn draft(seq: u64, user: &UserName) -> Draft {
     let text = format!("message {seq} has a common word, a {word} one, and some more to be as long as people write");
     let mid = Mid::parse(&format!("mid-{seq}")).ok();
     let operation = Operation::Publish { to: None, publication: Publication { mid, ..Publication::text(&text) } };
-    let speaker = Speaker { member: MemberId(1), user: user.clone(), auth_level: AuthLevel::Guest };
+    let speaker =
+        Speaker { member: MemberId(1), user: user.clone(), auth_level: AuthLevel::Guest, has_own_rate: false };
     Draft::new(speaker, operation, Time(seq))
 }
 

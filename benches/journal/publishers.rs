@@ -65,7 +65,8 @@ fn publisher(number: usize, store: &dyn Store, start: &Barrier, arguments: &Argu
         let mid = Mid::parse(&format!("mid-{seq}")).ok();
         let publication = Publication { mid, ..Publication::text(&text(seq)) };
         let operation = Operation::Publish { to: None, publication };
-        let speaker = Speaker { member: MemberId(1), user: user.clone(), auth_level: AuthLevel::Guest };
+        let speaker =
+            Speaker { member: MemberId(1), user: user.clone(), auth_level: AuthLevel::Guest, has_own_rate: false };
         let draft = Draft::new(speaker, operation, Time(seq));
         let asked = Instant::now();
         let appended = room_log.append(&[draft]).expect("it was stored");

@@ -9,8 +9,7 @@ use std::io;
 use std::sync::{Arc, LazyLock};
 
 use roomd::auth::Auth;
-use roomd::chat::Limits;
-use roomd::chat::token_bucket::Bucket;
+use roomd::chat::{Allowance, Limits, Rate};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::threads::Threads;
@@ -35,8 +34,8 @@ const CUT_BYTES_MAX: usize = 256;
 const BODY_BYTES_MAX: usize = 1024;
 
 static CONTEXT: LazyLock<ServerContext> = LazyLock::new(|| {
-    let settings = Settings { echo_route: true, ..Settings::default() };
-    let limits = Limits::default();
+    let limits = Limits { rate_per_s: 0, ..Limits::default() };
+    let settings = Settings { echo_route: true, limits: limits.clone(), ..Settings::default() };
     let threads = Threads::new();
     let opener = Box::new(|_, _| Err(io::ErrorKind::Unsupported.into()));
     let engine = Engine::new(
@@ -172,12 +171,11 @@ fn answer(request: &RequestHead<'_>, body: Vec<u8>) {
             Err(response) => well_formed(&response),
         };
     }
-    let (mut rate, mut questions) = (Bucket::new(1, 0), Bucket::new(1, 0));
+    let mut allowance = Allowance::full(Rate { burst: 1, per_s: 0 });
     let mut visit = ApiRequest {
         head: request,
         body,
-        rate: &mut rate,
-        questions: &mut questions,
+        allowance: &mut allowance,
         origin,
         address: from,
         base_path: "",

@@ -224,7 +224,12 @@ impl World {
         if !self.rooms.contains_key(room) {
             return Err((id, Refusal::no_room(room)));
         }
-        let speaker = Speaker { member: VISITOR, user: self.session.user().clone(), auth_level: AuthLevel::Admin };
+        let speaker = Speaker {
+            member: VISITOR,
+            user: self.session.user().clone(),
+            auth_level: AuthLevel::Admin,
+            has_own_rate: false,
+        };
         let effects = self.stepped(
             room,
             Input::Request { speaker, request: RoomRequest::Moderate { request, note, connection: None }, id: None },
@@ -263,7 +268,12 @@ impl World {
     }
 
     fn say(&mut self, room: &RoomName, request: RoomRequest, id: Option<Id>) {
-        let speaker = Speaker { member: SELF, user: self.session.user().clone(), auth_level: AuthLevel::Guest };
+        let speaker = Speaker {
+            member: SELF,
+            user: self.session.user().clone(),
+            auth_level: AuthLevel::Guest,
+            has_own_rate: false,
+        };
         self.step(room, Input::Request { speaker, request, id });
     }
 

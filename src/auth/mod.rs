@@ -303,9 +303,9 @@ impl Auth {
 }
 
 fn identity(claims: Claims, since: Time) -> Identity {
-    let Claims { user, expires, admin, display, rooms, device, .. } = claims;
+    let Claims { user, expires, admin, display, rooms, device, rate, .. } = claims;
     let auth_level = if admin { AuthLevel::Admin } else { AuthLevel::Registered };
-    Identity { user, auth_level, claims: Some(Arc::new(TokenClaims { since, expires, display, rooms, device })) }
+    Identity { user, auth_level, claims: Some(Arc::new(TokenClaims { since, expires, display, rooms, device, rate })) }
 }
 
 fn sign(tokens: &dyn Tokens, claims: Claims, since: Time, now: Time) -> Result<Claimed, Refusal> {

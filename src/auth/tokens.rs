@@ -41,6 +41,8 @@ pub struct Claims {
     /// The issuer's own, lasting name for the user, where another claim names the user here; it stays when that
     /// claim changes hands.
     pub subject: Option<Arc<str>>,
+    /// Messages a second that each connection of the user may send; `None`: as many as others.
+    pub rate: Option<u32>,
     /// For which registration of the name it was issued, if it was for a claim: when that was.
     pub registered: Option<Time>,
 }
@@ -49,7 +51,8 @@ impl Claims {
     /// A user and an expiry, and nothing else.
     #[must_use]
     pub fn of(user: UserName, expires: Time) -> Self {
-        Self { user, expires, admin: false, display: None, rooms: None, device: None, subject: None, registered: None }
+        let (display, rooms, device, subject) = (None, None, None, None);
+        Self { user, expires, admin: false, display, rooms, device, subject, rate: None, registered: None }
     }
 }
 

@@ -145,12 +145,12 @@ impl Command {
         }
     }
 
-    /// The message that it publishes without an acknowledgement, if it does.
+    /// The message that it publishes, if it does.
     #[must_use]
-    pub fn quiet_publication(&self) -> Option<&Publication> {
+    pub fn publication(&self) -> Option<&Publication> {
         match self {
             Self::ToRoom { request, .. } | Self::Topic { request, .. } | Self::Private { request, .. } => {
-                request.quiet_publication()
+                request.publication()
             }
             _ => None,
         }

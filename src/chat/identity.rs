@@ -60,6 +60,9 @@ pub struct TokenClaims {
     /// The device that the token was issued to, of a name that was claimed: it can get another one before this one
     /// expires.
     pub device: Option<DeviceId>,
+    /// Messages a second that each connection of the user may send, in place of what others may: 1 to
+    /// [`TOKEN_RATE_MAX`](super::rate::TOKEN_RATE_MAX).
+    pub rate: Option<u32>,
 }
 
 impl Identity {
@@ -85,6 +88,12 @@ impl Identity {
     #[must_use]
     pub fn device(&self) -> Option<DeviceId> {
         self.claims.as_ref()?.device
+    }
+
+    /// Messages a second that the token allows, if it says so.
+    #[must_use]
+    pub fn rate(&self) -> Option<u32> {
+        self.claims.as_ref()?.rate
     }
 
     /// What the user wants to be called.

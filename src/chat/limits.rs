@@ -67,6 +67,11 @@ pub struct Limits {
     pub rate_burst: u32,
     /// Messages a second a connection may send in the long run; beyond it `rate_limited`. 0: no limit.
     pub rate_per_s: u32,
+    /// The same of a guest's connection; `None`: as of any other.
+    pub guest_rate_per_s: Option<u32>,
+    /// Messages a second that a room takes from all clients together, and as many at once; beyond it `rate_limited` with
+    /// the room. Those of users whose tokens say their rate are not counted. 0: no limit.
+    pub room_rate_per_s: u32,
     /// Refusals for rate, without a pause long enough to fill both buckets between them, that close
     /// a connection with 4429.
     pub rate_offences_max: u32,
@@ -134,6 +139,8 @@ impl Default for Limits {
             rooms_per_connection: 128,
             rate_burst: 10,
             rate_per_s: 10,
+            guest_rate_per_s: None,
+            room_rate_per_s: 0,
             rate_offences_max: 100,
             message_bytes: 64 * 1024,
             line_bytes: 4 * 1024,

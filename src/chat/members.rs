@@ -37,6 +37,8 @@ pub struct RoomMember {
     pub user: UserName,
     /// How the user is authenticated.
     pub auth_level: AuthLevel,
+    /// Whether the rate of the room does not count what it says.
+    pub has_own_rate: bool,
     /// The connection's number.
     pub connection: u64,
     /// Whether it is sent its own messages.

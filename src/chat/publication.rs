@@ -2,9 +2,10 @@
 //!
 //! Parsed by `wire` and `net`, or made by the engine; a room makes a draft of it, and the store decides what becomes of it.
 
+use super::id::Id;
 use super::key::Key;
 use super::message::{About, Body, Mid};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, UnsentMessage};
 
 /// Characters of an excerpt, at most.
 const EXCERPT_CHARS: usize = 32;
@@ -39,6 +40,13 @@ impl Publication {
     #[must_use]
     pub fn text(text: &str) -> Self {
         Self::new(Body::Text(text.into()))
+    }
+
+    /// By what its author recognizes it in a refusal; `None` where the id of the request says which message it was.
+    #[must_use]
+    pub fn unsent(&self, id: Option<&Id>) -> Option<UnsentMessage> {
+        let mid = || self.mid.as_ref().map(|mid| mid.as_str().into());
+        id.is_none().then(|| UnsentMessage { mid: mid(), excerpt: self.excerpt() })
     }
 
     /// The first words of its text, by which its author recognizes it; `None` if it has none.

@@ -112,14 +112,23 @@ pub struct Refusal {
     pub room: Option<RoomName>,
     /// Of a condition that does not hold: the number of the newest message, 0 for none.
     pub seq: Option<u64>,
-    /// Of a message that came too fast, its first words: for clients that cannot tell by an id which one it was.
+    /// The message that came too fast, where no id of a request says which it was.
+    pub unsent: Option<Box<UnsentMessage>>,
+}
+
+/// By what an author recognizes a message that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsentMessage {
+    /// The id that its author gave it.
+    pub mid: Option<Box<str>>,
+    /// Its first words.
     pub excerpt: Option<Box<str>>,
 }
 
 impl Refusal {
     /// A refusal that no waiting will change.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), retry_after: None, room: None, seq: None, excerpt: None }
+        Self { code, message: message.into(), retry_after: None, room: None, seq: None, unsent: None }
     }
 
     /// A request that is wrong in itself.
@@ -151,6 +160,13 @@ impl Refusal {
         Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, message) }.about(room)
     }
 
+    /// The refusal of a room whose members say too much together.
+    #[must_use]
+    pub fn room_rate(room: &RoomName, retry_after: Duration) -> Self {
+        let message = "The members of this room say more than it takes";
+        Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, message) }.about(room)
+    }
+
     /// A message that was to be stored only behind another one than `newest`.
     #[must_use]
     pub fn conflict(room: &RoomName, newest: u64) -> Self {
@@ -177,10 +193,10 @@ impl Refusal {
         Self::new(Code::RoomFull, format!("The room {room} has as many keys as it may have")).about(room)
     }
 
-    /// With the first words of the message that is refused, if it has any.
+    /// With what names the message, if it came too fast.
     #[must_use]
-    pub fn of_message(self, excerpt: Option<Box<str>>) -> Self {
-        Self { excerpt, ..self }
+    pub fn of_message(self, unsent: Option<UnsentMessage>) -> Self {
+        Self { unsent: unsent.filter(|_| self.code == Code::RateLimited).map(Box::new), ..self }
     }
 
     /// With the room, which alone is refused.

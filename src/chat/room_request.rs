@@ -77,11 +77,11 @@ impl RoomRequest {
         matches!(self, Self::Publish { .. })
     }
 
-    /// What it publishes, if it does and without an acknowledgement: its author's client cannot tell it by an id.
+    /// What it publishes, if it does.
     #[must_use]
-    pub fn quiet_publication(&self) -> Option<&Publication> {
+    pub fn publication(&self) -> Option<&Publication> {
         match self {
-            Self::Publish { publication, quiet: true } => Some(publication),
+            Self::Publish { publication, .. } => Some(publication),
             _ => None,
         }
     }

@@ -26,14 +26,13 @@ use super::limits::{Limits, Slow};
 use super::note::Note;
 use super::policy::{ModerationRequest, RoomOptions};
 use super::presence::Availability;
-use super::publication::Publication;
+use super::rate::Allowance;
 use super::refusal::{Code, Refusal};
 use super::room_request::RoomRequest;
 use super::search::SearchScope;
 use super::signal::Signal;
 use super::span::Span;
 use super::time::Moment;
-use super::token_bucket::Bucket;
 use super::visibility::Visibility;
 use roomd_protocol::{RoomName, Secret, UserName};
 
@@ -136,9 +135,7 @@ pub struct SessionState<H = ()> {
     receipts: bool,
     /// Messages of a join when the client names no number.
     join_history: usize,
-    messages: Bucket,
-    /// Everything else that costs others something; ten times as much is allowed.
-    others: Bucket,
+    allowance: Allowance,
     offences: u32,
     limits: Arc<Limits>,
 }
@@ -147,7 +144,7 @@ impl<H> SessionState<H> {
     /// A session of `identity`, in no room. `join_history`: see [`roomd_protocol::JOIN_HISTORY_DEFAULT`].
     #[must_use]
     pub fn new(identity: Identity, capabilities: Capabilities, join_history: usize, limits: Arc<Limits>) -> Self {
-        let (messages, others) = buckets(&limits);
+        let allowance = Allowance::full(limits.rate_of(Some(&identity)));
         Self {
             identity,
             capabilities,
@@ -160,8 +157,7 @@ impl<H> SessionState<H> {
             availability: Availability::default(),
             receipts: false,
             join_history,
-            messages,
-            others,
+            allowance,
             offences: 0,
             limits,
         }
@@ -178,8 +174,9 @@ impl<H> SessionState<H> {
         self.awaiting_auth.is_some()
     }
 
-    /// The engine has identified the user.
+    /// The engine has identified the user, whose rate is in force from now on.
     pub fn identified(&mut self, identity: Identity) {
+        self.allowance.set_rate(self.limits.rate_of(Some(&identity)));
         (self.identity, self.awaiting_auth) = (identity, None);
     }
 
@@ -193,6 +190,12 @@ impl<H> SessionState<H> {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// The limits in force, as its client was told.
+    #[must_use]
+    pub fn limits(&self) -> &Arc<Limits> {
+        &self.limits
     }
 
     /// What the client says of its user.
@@ -209,11 +212,8 @@ impl<H> SessionState<H> {
 
     /// It is resumed through another connection, whose client was told these limits.
     pub fn resume(&mut self, capabilities: Capabilities, join_history: usize, limits: Arc<Limits>) {
-        (self.capabilities, self.join_history) = (capabilities, join_history);
-        if self.limits != limits {
-            (self.messages, self.others) = buckets(&limits);
-            self.limits = limits;
-        }
+        self.allowance.set_rate(limits.rate_of(Some(&self.identity)));
+        (self.capabilities, self.join_history, self.limits) = (capabilities, join_history, limits);
     }
 
     /// The rooms that it is in.
@@ -250,9 +250,8 @@ impl<H> SessionState<H> {
         self.forgive(now);
         let Request { id, command, cost, before_auth } = request;
         if let Err(wait) = self.pay(cost, now) {
-            // A client that gives an id knows by it what was refused.
-            let unnamed = command.quiet_publication().filter(|_| id.is_none()).and_then(Publication::excerpt);
-            return self.offend(id, Refusal::rate_limited(wait).of_message(unnamed), actions);
+            let unsent = command.publication().and_then(|publication| publication.unsent(id.as_ref()));
+            return self.offend(id, Refusal::rate_limited(wait).of_message(unsent), actions);
         }
         let done = self.check_auth(before_auth).and_then(|()| {
             if !entering::chooses_room_or_name(&command) {
@@ -268,7 +267,7 @@ impl<H> SessionState<H> {
     /// Takes a request that could not be parsed; it costs as much as a command.
     pub fn reject(&mut self, id: Option<Id>, refusal: Refusal, now: Moment, actions: &mut Vec<Action>) {
         self.forgive(now);
-        match self.others.take(now.since_start) {
+        match self.pay(Cost::Other, now) {
             Ok(()) => actions.push(Action::Reply(id, Event::Refused(refusal))),
             Err(wait) => self.offend(id, Refusal::rate_limited(wait), actions),
         }
@@ -283,10 +282,9 @@ impl<H> SessionState<H> {
         self.pay(cost, now).map_err(|wait| (Refusal::rate_limited(wait), self.offended()))
     }
 
-    /// A pause that fills both buckets ends a row of offences. One alone may be full in the middle of
-    /// a flood through the other.
+    /// A pause in which all of the allowance comes back ends a row of offences.
     fn forgive(&mut self, now: Moment) {
-        if self.messages.is_full(now.since_start) && self.others.is_full(now.since_start) {
+        if self.allowance.is_full(now.since_start) {
             self.offences = 0;
         }
     }
@@ -481,16 +479,6 @@ impl<H> SessionState<H> {
 
     /// Takes a token from the bucket, or returns how long to wait for one.
     fn pay(&mut self, cost: Cost, now: Moment) -> Result<(), Duration> {
-        match cost {
-            Cost::Message => self.messages.take(now.since_start),
-            Cost::Other => self.others.take(now.since_start),
-            Cost::Free => Ok(()),
-        }
+        self.allowance.take(cost, 1, now.since_start)
     }
-}
-
-/// What a client may send, full: messages, and everything else that costs others something.
-fn buckets(limits: &Limits) -> (Bucket, Bucket) {
-    let others = (limits.rate_burst.saturating_mul(10), limits.rate_per_s.saturating_mul(10));
-    (Bucket::new(limits.rate_burst, limits.rate_per_s), Bucket::new(others.0, others.1))
 }

@@ -16,6 +16,8 @@ pub struct Speaker {
     pub user: UserName,
     /// How the user is authenticated.
     pub auth_level: AuthLevel,
+    /// Whether the user's token says its rate, or it is a program in this process: then the room's rate does not count it.
+    pub has_own_rate: bool,
 }
 
 impl Speaker {

@@ -1,11 +1,11 @@
 //! A token bucket, with time as an argument.
 //!
-//! Owned by a session; used by its reader. It holds at most `burst` tokens and gains `per_s` a
+//! Owned by a session and used by its reader, or by a room. It holds at most `burst` tokens and gains `per_s` a
 //! second; a message takes one. It counts in nanoseconds of credit, so nothing is lost to rounding.
 
 use std::time::Duration;
 
-/// How much one connection may send.
+/// How much somebody may send.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     /// What a full bucket holds: the time in which it fills.
@@ -50,6 +50,20 @@ impl Bucket {
             }
             None => Err(price - self.credit),
         }
+    }
+
+    /// Becomes a bucket of another size, full to the same part; all of it, where there was no limit.
+    pub fn become_another(&mut self, full: Self) {
+        let credit = match self.full.as_secs_f64() {
+            size if size > 0.0 => full.full.mul_f64((self.credit.as_secs_f64() / size).min(1.0)),
+            _ => full.full,
+        };
+        *self = Self { credit: credit.min(full.full), at: self.at, ..full };
+    }
+
+    /// Puts back what was taken for something that did not come to pass.
+    pub fn give_back(&mut self) {
+        self.credit = (self.credit + self.price).min(self.full);
     }
 
     /// Whether it is full at `now`: there was a pause long enough for everything to be forgiven.

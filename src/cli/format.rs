@@ -157,15 +157,25 @@ pub fn path(expected: &str) -> Format<String> {
 
 /// What `format` says, or `off`.
 pub fn or_off<T: 'static>(format: Format<T>) -> Format<Option<T>> {
+    or_word("off", format)
+}
+
+/// A whole number, or `auto`.
+pub fn auto_or_count(unit: &str, range: RangeInclusive<u32>) -> Format<Option<u32>> {
+    Format { integers: true, ..or_word("auto", count(unit, range)) }
+}
+
+/// What `format` says, or a word for none.
+fn or_word<T: 'static>(word: &'static str, format: Format<T>) -> Format<Option<T>> {
     let Format { placeholder, expected, parse, print, .. } = format;
-    let (placeholder, with_off) = (format!("{placeholder}|off"), format!("{expected} or off"));
-    let problem = with_off.clone();
+    let (placeholder, with_word) = (format!("{placeholder}|{word}"), format!("{expected} or {word}"));
+    let or_word = format!(" or {word}, not ");
     let parse = move |text: &str| match text {
-        "off" => Ok(None),
-        _ => parse(text).map(Some).map_err(|error| error.replacen(&expected, &problem, 1)),
+        text if text == word => Ok(None),
+        _ => parse(text).map(Some).map_err(|error| error.replacen(", not ", &or_word, 1)),
     };
-    let print = move |value: &Option<T>| value.as_ref().map_or_else(|| "off".into(), &print);
-    Format::new(&placeholder, &with_off, parse, print)
+    let print = move |value: &Option<T>| value.as_ref().map_or_else(|| word.into(), &print);
+    Format::new(&placeholder, &with_word, parse, print)
 }
 
 /// Any text; an empty one is none.

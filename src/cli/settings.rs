@@ -13,8 +13,8 @@ use toml::Value;
 
 use crate::chat::{Slow, WriterStart};
 use crate::cli::format::{
-    self, Format, Print, address, base_path, bytes, choice, count, ice_servers, irc_name, irc_operators, mode,
-    networks, optional_text, or_off, origins, path, switch, time, webhook_targets,
+    self, Format, Print, address, auto_or_count, base_path, bytes, choice, count, ice_servers, irc_name, irc_operators,
+    mode, networks, optional_text, or_off, origins, path, switch, time, webhook_targets,
 };
 use crate::settings::Settings;
 use crate::store::Durability;
@@ -217,6 +217,13 @@ settings! {
         /// Messages a second that a connection may send in the long run. 0 is no limit.
         /// Beyond it a message is refused with rate_limited.
         "rate-per-s", limits.rate_per_s, NewConnections, count("messages a second", 0..=MANY);
+        /// The same for a guest: messages a second that the connection may send. auto is rate-per-s.
+        /// A token may say another rate for its user: roomd token --rate.
+        "guest-rate-per-s", limits.guest_rate_per_s, NewConnections, auto_or_count("messages a second", 0..=MANY);
+        /// Messages a second that a room takes from all of its clients together, and as many at once.
+        /// Beyond it: rate_limited with the room. Users whose tokens say a rate are not counted.
+        /// 0 is no limit.
+        "room-rate-per-s", limits.room_rate_per_s, NewRooms, count("messages a second", 0..=MANY);
         /// Refusals for rate that close a connection with 4429, unless a pause between them is
         /// long enough for the whole burst to be allowed again.
         "rate-offences-max", limits.rate_offences_max, NewConnections, count("refusals", 1..=MANY);

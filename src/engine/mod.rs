@@ -236,11 +236,11 @@ impl Engine {
     /// The first event of a client. On a server without guests, a client that has not authenticated yet gets no
     /// servers for calls, since their credentials are for those who may come in.
     #[must_use]
-    pub fn welcome(&self, who: Identity, session: u64, resume: Option<Arc<str>>) -> Event {
+    pub fn welcome(&self, who: Identity, limits: Arc<Limits>, session: u64, resume: Option<Arc<str>>) -> Event {
         let is_let_in = !who.is_guest() || self.auth.admits_guests();
         let ice_servers = if is_let_in { self.ice_servers.load() } else { Arc::default() };
         let who = self.with_display_name(who);
-        Event::Welcome(Welcome { who, session, resume, limits: self.limits.load(), ice_servers })
+        Event::Welcome(Welcome { who, session, resume, limits, ice_servers })
     }
 
     /// The number of a new connection, unique in the server's life.

@@ -129,7 +129,15 @@ export interface Limits {
   message_bytes: number;
   /** Rooms that one connection may be in. */
   rooms: number;
-  rate: { burst: number; per_s: number };
+  /** Messages that this connection may send at once, and a second; 0 is no limit. */
+  rate: Rate;
+  /** The same of all clients of a room together, if there is a limit. */
+  room_rate?: Rate;
+}
+
+export interface Rate {
+  burst: number;
+  per_s: number;
 }
 
 export interface Welcome {
@@ -206,7 +214,7 @@ export interface Events {
         retry_after_ms?: number;
       };
   /** The server accepts no commands before `until` (ms, as `Date.now()`), or no messages to `room`, which is in
-   * slow mode. Nothing is lost: what waits is sent then. */
+   * slow mode, or takes no more for a moment. Nothing is lost: what waits is sent then. */
   paused: { type: "paused"; room?: string; message: string; code: string; until: number };
   /** An error that is not the reply to a request, a join or a message. `id` is the one given to `tell`. */
   refused: { type: "refused"; id?: number | string; code: string; message: string; retry_after_ms?: number; room?: string };

@@ -209,7 +209,7 @@ export class Client {
       this.#sendCommand({ type: "subscribe", pattern }, { pattern });
     }
     for (const request of requests) if (!leaves.includes(request)) this.#sendCommand(request.command, request);
-    const window = this.#limits.rate?.per_s === 0 ? WINDOW : 1;
+    const window = this.#limits.rate?.per_s === 0 && !this.#limits.room_rate ? WINDOW : 1;
     const sendable = this.#unsent.filter(({ command }) => !this.#pauses.has(command.room));
     for (const message of sendable.slice(0, window)) {
       if (message.id !== undefined) continue;

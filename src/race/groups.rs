@@ -143,7 +143,7 @@ impl Worker {
 
     fn speaker(&self) -> Speaker {
         let user = UserName::parse(&self.name.to_string()).expect("a letter is a name");
-        Speaker { member: self.member, user, auth_level: AuthLevel::Guest }
+        Speaker { member: self.member, user, auth_level: AuthLevel::Guest, has_own_rate: false }
     }
 }
 
@@ -245,7 +245,7 @@ impl World for Workers {
             'P' => {
                 self.unpublished -= 1;
                 let user = UserName::parse("Paul").expect("a word is a name");
-                let speaker = Speaker { member: MemberId(0), user, auth_level: AuthLevel::Guest };
+                let speaker = Speaker { member: MemberId(0), user, auth_level: AuthLevel::Guest, has_own_rate: false };
                 self.tell(Input::Request { speaker, request: RoomRequest::message("do it").quietly(), id: None })
             }
             'T' => self.pass_time(),

@@ -34,7 +34,7 @@ impl Rooms {
         match reserved {
             Ok((seat, inbox, room)) => {
                 let user = UserName::parse(&client.name.to_string()).expect("a letter is a name");
-                let asker = Asker::NonMember(Speaker { member: seat.number(), user, auth_level });
+                let asker = Asker::NonMember(Speaker { member: seat.number(), user, auth_level, has_own_rate: false });
                 // Of a room that failed no answer will come.
                 _ = inbox.send(BrokerCommand::Ask(Box::new(AwaitedRequest { asker, request, reply })));
                 (client.seat, client.room) = (Some(seat), room);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use roomd::chat::admin::Erased;
 use roomd::chat::policy::{AuditEntry, ModerationAction, Policy, Privilege, Role, RoomSettings};
-use roomd::chat::{Event, SearchPosition, Secret, Span};
+use roomd::chat::{Event, Rate, SearchPosition, Secret, Span};
 use roomd::wire::json;
 
 use crate::document::Document;
@@ -45,7 +45,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     let mut all = vec![
         ("Server", json::server_body("Chat", Some("Hello"), (true, true))),
         ("Time", json::time_body(AT)),
-        ("Me", json::me_body(&identity())),
+        ("Me", json::me_body(&identity(), Rate { burst: 60, per_s: 60 })),
         ("Claimed", json::claimed_body(&identity(), "eyJ")),
         ("Ticket", json::ticket_body("t-1", Duration::from_secs(30))),
         ("Devices", json::devices_body(&samples::devices())),

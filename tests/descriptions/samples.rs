@@ -21,8 +21,9 @@ use roomd::chat::webhook::{
 };
 use roomd::chat::{
     About, AuthLevel, Body, Bookmark, Code, DisplayName, End, Event, GroupName, IceServer, Identity, Key, LeaveReason,
-    Limits, Message, Mid, Note, NotificationLevel, Pattern, Position, Presence, Receipt, ReceiptMark, Recovery,
-    Refusal, ResumedRoom, RoomName, RoomSummary, SearchPosition, Secret, Signal, Status, Time, UserName, Welcome,
+    Limits, Message, Mid, Note, NotificationLevel, Pattern, Position, Presence, Publication, Receipt, ReceiptMark,
+    Recovery, Refusal, ResumedRoom, RoomName, RoomSummary, SearchPosition, Secret, Signal, Status, Time, UserName,
+    Welcome,
 };
 
 pub const AT: Time = Time(1_795_197_600_000);
@@ -48,6 +49,7 @@ pub fn identity() -> Identity {
         display: Some("Alice N.".into()),
         rooms: Some(vec![room()]),
         device: Some(DeviceId(0xfeed)),
+        rate: Some(60),
     };
     Identity { user: user("Alice"), auth_level: AuthLevel::Admin, claims: Some(Arc::new(claims)) }
 }
@@ -163,7 +165,10 @@ pub fn refusals() -> Vec<Refusal> {
         Internal,
     ];
     let slow = Refusal::slow_mode(&room(), Duration::from_secs(30), Duration::from_secs(2));
-    codes.map(|code| Refusal::new(code, "Why")).into_iter().chain([slow, Refusal::conflict(&room(), 41)]).collect()
+    let message = Publication { mid: Some(Mid::parse("m1").unwrap()), ..Publication::text("Good morning") };
+    let fast = Refusal::rate_limited(Duration::from_millis(140)).of_message(message.unsent(None));
+    let special = [slow, fast, Refusal::conflict(&room(), 41)];
+    codes.map(|code| Refusal::new(code, "Why")).into_iter().chain(special).collect()
 }
 
 fn assigned() -> Event {
@@ -256,7 +261,7 @@ fn session_events() -> Vec<Event> {
         who: identity(),
         session: 31,
         resume: Some("4dadaa3d".into()),
-        limits: Arc::new(Limits::default()),
+        limits: Arc::new(Limits { room_rate_per_s: 1_000, ..Limits::default() }),
         ice_servers: [ice].into(),
     };
     let position = Some(Position { epoch: "e5b1f".into(), seq: 45 });

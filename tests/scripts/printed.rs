@@ -263,11 +263,12 @@ pub fn part(span: Span) -> String {
 
 /// A refusal: its code, the room that it is about, its words, and when to try again.
 pub fn refused(refusal: &Refusal) -> String {
-    let Refusal { code, message, retry_after, room, seq, excerpt } = refusal;
+    let Refusal { code, message, retry_after, room, seq, unsent } = refusal;
     let room = room.as_ref().map(|room| format!(" in {room}"));
     let again = retry_after.map(|wait| format!(", again in {}", span(wait)));
     let newest = seq.map(|seq| format!(", newest {seq}")).unwrap_or_default();
-    let unsent = excerpt.as_deref().map(|excerpt| format!(", not sent: {excerpt}")).unwrap_or_default();
+    let excerpt = unsent.as_ref().and_then(|unsent| unsent.excerpt.as_deref());
+    let unsent = excerpt.map(|excerpt| format!(", not sent: {excerpt}")).unwrap_or_default();
     let again = again.unwrap_or_default();
     format!("{}{}: {message}{again}{newest}{unsent}", code.as_str(), room.unwrap_or_default())
 }

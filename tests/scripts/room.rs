@@ -9,6 +9,7 @@ mod keys;
 mod messages;
 mod moderation;
 mod operators;
+mod rate;
 mod receipts;
 mod remote;
 mod resuming;

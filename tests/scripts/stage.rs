@@ -257,7 +257,8 @@ impl Stage {
             Some(reason) => Input::Leave { member, reason, id },
             None if who.starts_with('@') => {
                 let (member, user, auth_level) = (self.name(who), user(&who[1..]), auth_level(&mut words));
-                Input::Request { speaker: Speaker { member, user, auth_level }, request: request(&mut words), id }
+                let speaker = Speaker { member, user, auth_level, has_own_rate: false };
+                Input::Request { speaker, request: request(&mut words), id }
             }
             None => {
                 let speaker = self.room.speaker(member).expect("only a member says something");
@@ -348,6 +349,7 @@ fn entrant(who: &str, words: &mut Words) -> JoinRequest {
             (false, true) => Visibility::Hidden,
         },
         auth_level: auth_level(words),
+        has_own_rate: words.flag("rated"),
         availability: Availability {
             note: words.option("because").map(|note| Note::parse(&note).unwrap()),
             status: if words.flag("away") { Status::Away } else { Status::Online },

@@ -55,7 +55,10 @@ fn a_client_can_ask_for_the_identity_that_it_would_have() {
         http.answer()
     };
     let free = asked(&server, "Bob", "");
-    assert_eq!((free.status, free.json()), (200, json!({"user": "Bob", "guest": true})));
+    assert_eq!(
+        (free.status, free.json()),
+        (200, json!({"user": "Bob", "guest": true, "rate": {"burst": 10, "per_s": 0}}))
+    );
     assert_eq!(asked(&server, "Alice", &bearer(&token)).json()["guest"], false);
     for (server, user, fields, status, code) in [
         (&server, "Alice", String::new(), 409, "name_taken"),

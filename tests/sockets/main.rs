@@ -69,6 +69,8 @@ mod patterns;
 mod private;
 mod protocols;
 mod publishing;
+#[cfg(feature = "jwt")]
+mod rates;
 mod receipts;
 mod reloading;
 mod resuming;

@@ -22,7 +22,8 @@ pub fn user(name: &str) -> UserName {
 
 /// A draft; `at` is its time in milliseconds.
 pub fn draft(author: &str, at: u64, operation: Operation) -> Draft {
-    let speaker = Speaker { member: MemberId(1), user: user(author), auth_level: AuthLevel::Guest };
+    let speaker =
+        Speaker { member: MemberId(1), user: user(author), auth_level: AuthLevel::Guest, has_own_rate: false };
     Draft::new(speaker, operation, Time(at))
 }
 

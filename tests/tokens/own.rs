@@ -16,6 +16,7 @@ fn what_the_server_signs_it_reads_again() {
     let (server, ..) = alone();
     let mut all = claims("Zoë", 60);
     (all.admin, all.device, all.display) = (true, Some(DeviceId(9)), Some("Z".into()));
+    all.rate = Some(60);
     all.rooms = Some(vec![roomd::chat::RoomName::parse("den").unwrap()]);
     for claims in [claims("alice", 60), all] {
         let token = server.sign(&claims, NOW).unwrap();

@@ -266,6 +266,22 @@ fn after_a_refusal_for_rate_the_message_is_sent_again_and_nothing_overtakes_it()
 }
 
 #[test]
+fn where_a_rate_may_refuse_a_message_the_next_one_waits_for_its_answer() {
+    let no_limit = json!({"rate": {"per_s": 0}});
+    let of_rooms = json!({"rate": {"per_s": 0}, "room_rate": {"per_s": 100}});
+    for (limits, at_once) in [(no_limit, 2), (of_rooms, 1)] {
+        let mut play = Play::in_room();
+        play.breaks();
+        play.comes_back(json!({"limits": limits}));
+        play.hears(&json!({"type": "joined", "id": 3, "room": "r", "epoch": "e", "seq": 5, "recovered": true}));
+        play.outputs();
+        play.asks(publish("a"));
+        play.asks(publish("b"));
+        assert_eq!(play.outputs().len(), at_once);
+    }
+}
+
+#[test]
 fn a_final_refusal_is_the_response_and_the_next_message_is_sent() {
     let mut play = Play::in_room();
     play.asks(publish("a"));

@@ -93,6 +93,8 @@ pub struct Welcome {
 pub struct Limits {
     pub message_bytes: Option<usize>,
     pub rate: Option<Rate>,
+    /// What all clients of a room may say together, if there is a limit.
+    pub room_rate: Option<Rate>,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]

@@ -1,6 +1,7 @@
 //! The claims of a token, as JSON.
 //!
-//! The names are those of RFC 7519 §4.1, `name` of OpenID Connect, and our own: `admin`, `rooms`, `claim`, `device`.
+//! The names are those of RFC 7519 §4.1, `name` of OpenID Connect, and our own: `admin`, `rooms`, `rate`, `claim`,
+//! `device`.
 
 use std::borrow::Cow;
 
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use super::super::{Claims, Invalid};
 use super::LEEWAY_MS;
 use crate::chat::device::DeviceId;
+use crate::chat::rate::TOKEN_RATE_MAX;
 use crate::chat::{RoomName, Time, UserName};
 use roomd_protocol::{DISPLAY_BYTES_MAX, NameError, TOKEN_ROOMS_MAX, shows_something};
 
@@ -52,6 +54,8 @@ pub struct OwnClaims<'a> {
     admin: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     rooms: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate: Option<u32>,
     /// Whether the token was issued for a claim, and may be renewed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     claim: bool,
@@ -66,7 +70,7 @@ pub struct OwnClaims<'a> {
 impl<'a> OwnClaims<'a> {
     /// Claims that `issuer` signs for itself.
     pub fn of(claims: &'a Claims, issuer: &'a str, now: Time) -> Self {
-        let Claims { user, expires, admin, display, rooms, device, registered, .. } = claims;
+        let Claims { user, expires, admin, display, rooms, device, rate, registered, .. } = claims;
         Self {
             sub: user.as_str(),
             exp: seconds(*expires),
@@ -76,6 +80,7 @@ impl<'a> OwnClaims<'a> {
             name: display.as_deref(),
             admin: *admin,
             rooms: rooms.as_ref().map(|rooms| rooms.iter().map(RoomName::as_str).collect()),
+            rate: *rate,
             claim: device.is_some(),
             device: device.filter(|device| *device != DeviceId::FIRST).map(|device| device.to_string()),
             registered: registered.map(|at| at.0),
@@ -139,6 +144,7 @@ impl TokenFields {
             display: display.map(Into::into),
             rooms: self.rooms()?,
             device: self.device()?,
+            rate: self.rate()?,
             subject: subject.map(Into::into),
             registered: self.0.get("registered").and_then(Value::as_u64).map(Time),
         })
@@ -181,6 +187,13 @@ impl TokenFields {
         let rooms = rooms.as_array().filter(|rooms| rooms.len() <= TOKEN_ROOMS_MAX).ok_or_else(wrong)?;
         let parse = |room: &Value| room.as_str().and_then(|name| RoomName::parse(name).ok()).ok_or_else(wrong);
         rooms.iter().map(parse).collect::<Result<_, _>>().map(Some)
+    }
+
+    fn rate(&self) -> Result<Option<u32>, Refused> {
+        let wrong = || Refused::not_understood(format!("its rate is no whole number from 1 to {TOKEN_RATE_MAX}"));
+        let parse = |value: &Value| value.as_u64().and_then(|rate| rate.try_into().ok());
+        let is_rate = |rate: &u32| (1..=TOKEN_RATE_MAX).contains(rate);
+        self.0.get("rate").map(|value| parse(value).filter(is_rate).ok_or_else(wrong)).transpose()
     }
 
     fn text(&self, claim: &str) -> Result<Option<&str>, Refused> {

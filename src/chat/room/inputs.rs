@@ -58,6 +58,8 @@ pub struct JoinRequest {
     pub user: UserName,
     /// How the user is authenticated.
     pub auth_level: AuthLevel,
+    /// Whether what the user says is not counted by the rate of the room: see [`Speaker::has_own_rate`](crate::chat::Speaker).
+    pub has_own_rate: bool,
     /// The connection's number: a connection is in a private conversation once.
     pub connection: u64,
     /// Whether it is sent its own messages.
@@ -76,7 +78,7 @@ impl JoinRequest {
     pub fn new(user: UserName, auth_level: AuthLevel, connection: u64) -> Self {
         let (availability, options) = (Availability::default(), JoinOptions::default());
         let visibility = Visibility::Announced;
-        Self { user, auth_level, connection, echo: true, visibility, availability, options }
+        Self { user, auth_level, has_own_rate: false, connection, echo: true, visibility, availability, options }
     }
 }
 

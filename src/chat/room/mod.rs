@@ -15,6 +15,7 @@ mod moderation;
 mod offline;
 mod operators;
 mod presence;
+mod publishing;
 mod receipts;
 mod resume;
 mod settle;
@@ -37,10 +38,9 @@ use super::last_values::LastValues;
 use super::leave_reason::LeaveReason;
 use super::limits::Limits;
 use super::members::{MemberId, Members, RoomMember, TYPING_FOR};
-use super::message::{About, Message};
+use super::message::Message;
 use super::policy::Actor;
 use super::presence::{Presence, Status};
-use super::publication::Publication;
 use super::receipt::ReceiptMark;
 use super::receipt_counts::ReceiptCounts;
 use super::receipts::Receipts;
@@ -50,6 +50,7 @@ use super::room_request::RoomRequest;
 use super::span::Span;
 use super::speaker::Speaker;
 use super::time::Moment;
+use super::token_bucket::Bucket;
 use super::visibility::Visibility;
 use roomd_protocol::{RoomName, UserName};
 
@@ -75,6 +76,8 @@ pub struct Room {
     /// Members beyond which receipts are not announced.
     receipts_members_max: usize,
     drafts: Vec<Draft>,
+    /// What clients may still say together.
+    rate: Bucket,
     /// The newest message of each key, where the store keeps nothing.
     last_values: LastValues,
     keys_max: usize,
@@ -106,6 +109,7 @@ impl Room {
             operators: Operators::default(),
             receipts_members_max: limits.receipts_members_max,
             drafts: Vec::new(),
+            rate: Bucket::new(limits.room_rate_per_s, limits.room_rate_per_s),
             last_values: LastValues::default(),
             // Those of a room without a store are given to a new member at once.
             keys_max: if kept { limits.keys_max } else { limits.keys_max.min(limits.outbox_messages / 2) },
@@ -177,6 +181,7 @@ impl Room {
             member,
             user: found.user.clone(),
             auth_level: found.auth_level,
+            has_own_rate: found.has_own_rate,
         })
     }
 
@@ -257,7 +262,8 @@ impl Room {
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
-        let JoinRequest { user, auth_level, connection, echo, visibility, availability, options } = request;
+        let JoinRequest { user, auth_level, has_own_rate, connection, echo, visibility, availability, options } =
+            request;
         if self.private.is_some()
             && let Some(member) = self.members.of(connection)
         {
@@ -286,6 +292,7 @@ impl Room {
         let member = RoomMember {
             user: user.clone(),
             auth_level,
+            has_own_rate,
             connection,
             echo,
             visibility,
@@ -382,16 +389,25 @@ impl Room {
     ) {
         self.members.seen(&speaker.user, now.at);
         if let Err(refusal) = self.authorize(&speaker, &request, now) {
-            effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
-            return;
+            let unsent = request.publication().and_then(|publication| publication.unsent(id.as_ref()));
+            return effects.push(Effect::One(speaker.member, id, Event::Refused(refusal.of_message(unsent))));
         }
         match request {
-            RoomRequest::Publish { publication, quiet } => match self.refuses(&publication) {
-                Some(refusal) => effects.push(Effect::One(speaker.member, id, Event::Refused(refusal))),
+            RoomRequest::Publish { publication, quiet } => match self.refuses(&speaker, &publication, now) {
+                Some(refusal) => {
+                    let refusal = refusal.of_message(publication.unsent(id.as_ref()));
+                    effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
+                }
                 None if publication.store => self.publish(speaker, publication, (quiet, id), now),
                 None => self.show_ephemeral(speaker, publication, (quiet, id), now, effects),
             },
             RoomRequest::Edit { seq, body } => {
+                // What is deleted was said, and counted, once.
+                if !body.is_deleted()
+                    && let Err(refusal) = self.spend(&speaker, now)
+                {
+                    return effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
+                }
                 let as_moderator = body.is_deleted() && self.may_delete_others(&speaker);
                 let operation = Operation::Edit { seq, body, as_moderator };
                 self.drafts.push(Draft { id, ..Draft::new(speaker, operation, now.at) });
@@ -435,34 +451,6 @@ impl Room {
             RoomRequest::Members => effects.push(Effect::One(speaker.member, id, self.listed())),
             RoomRequest::Member(user) => effects.push(Effect::One(speaker.member, id, self.listed_alone(&user))),
         }
-    }
-
-    /// Why a message can be neither a draft nor shown.
-    fn refuses(&self, publication: &Publication) -> Option<Refusal> {
-        let is_known = |about: &About| (1..=self.ring.newest()).contains(&about.seq());
-        if let Some(about) = publication.about.filter(|about| !is_known(about)) {
-            return Some(Refusal::new(Code::NotFound, format!("There is no message {}", about.seq())));
-        }
-        if !publication.store {
-            // Else it would be lost to who is offline, and its author told that it was sent.
-            let refusal = || Refusal::bad_request("A private message is stored");
-            return self.private.is_some().then(refusal);
-        }
-        let lacks_key_space = (!self.has_space_for(publication)).then(|| Refusal::too_many_keys(&self.name));
-        lacks_key_space.or_else(|| self.lacks_group_space(&publication.body))
-    }
-
-    /// Makes a draft of a message.
-    fn publish(&mut self, speaker: Speaker, publication: Publication, (quiet, id): (bool, Option<Id>), now: Moment) {
-        let to = self.private.as_ref().map(|(a, b)| if *a == speaker.user { b.clone() } else { a.clone() });
-        let draft = Draft::new(speaker, Operation::Publish { to, publication }, now.at);
-        self.drafts.push(Draft { id, quiet, keys_max: self.keys_max, ..draft });
-    }
-
-    /// Whether a value of a key has space in memory, where the store keeps none: all of them are one answer.
-    fn has_space_for(&self, Publication { key, body, .. }: &Publication) -> bool {
-        let fits = |key| self.last_values.bytes_with(key, body) <= self.history_bytes;
-        self.kept || key.as_ref().is_none_or(fits)
     }
 
     fn history(&self, span: Span, limit: usize) -> Event {

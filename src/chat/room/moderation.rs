@@ -21,7 +21,6 @@ use crate::chat::note::Note;
 use crate::chat::policy::{
     Actor, AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege, Role, RoomOptions,
 };
-use crate::chat::publication::Publication;
 use crate::chat::refusal::{Code, Refusal};
 use crate::chat::room_request::RoomRequest;
 use crate::chat::speaker::Speaker;
@@ -92,10 +91,7 @@ impl Room {
                     return Ok(());
                 }
                 let checked = self.moderation.check_slow_mode(&speaker.user, wait, now.since_start);
-                checked.map_err(|rest| {
-                    Refusal::slow_mode(&self.name, wait, rest)
-                        .of_message(request.quiet_publication().and_then(Publication::excerpt))
-                })
+                checked.map_err(|rest| Refusal::slow_mode(&self.name, wait, rest))
             }
             // Who may not speak may delete, and says nothing with it.
             RoomRequest::Edit { body, .. } if !body.is_empty() => policy.may_speak(actor, now.at),

@@ -177,9 +177,15 @@ impl Room {
         let request = match operation {
             Operation::Publish { publication, .. } => {
                 self.forget_last_message(&speaker);
+                self.unspend(&speaker);
                 RoomRequest::Publish { publication, quiet }
             }
-            Operation::Edit { seq, body, .. } => RoomRequest::Edit { seq, body },
+            Operation::Edit { seq, body, .. } => {
+                if !body.is_deleted() {
+                    self.unspend(&speaker);
+                }
+                RoomRequest::Edit { seq, body }
+            }
             Operation::Moderate(_) => *request.expect("a moderation keeps its request"),
         };
         self.request(speaker, request, id, Moment { at, since_start: self.last_input }, effects);

@@ -32,12 +32,6 @@ impl<H> SessionState<H> {
         }
     }
 
-    /// How many rooms it may be in, as its client was told.
-    #[must_use]
-    pub fn rooms_per_connection(&self) -> usize {
-        self.limits.rooms_per_connection
-    }
-
     pub(super) fn join(&mut self, room: RoomName, mut options: JoinOptions, id: Option<Id>, actions: &mut Vec<Action>) {
         if self.rooms.contains(&room) {
             let refusal = Refusal::new(Code::BadRequest, format!("Already in {room}"));

@@ -25,6 +25,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Command, Subcommand, ValueEnum};
 
+use crate::chat::rate::TOKEN_RATE_MAX;
 use crate::chat::{RoomName, Time, UserName};
 use crate::store::administration::{BoundChange, ExportStart};
 use roomd_cli::parser::checked;
@@ -153,6 +154,9 @@ pub struct TokenOptions {
     /// A room that the user may join; repeat it for several [default: all]
     #[arg(long = "room", value_name = "ROOM", value_parser = checked(parse_room))]
     pub rooms: Vec<RoomName>,
+    /// Messages a second that each connection of the user may send, in place of what others may
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = checked(parse_rate))]
+    pub rate: Option<u32>,
 }
 
 /// What `roomd hook` does.
@@ -230,6 +234,10 @@ fn parse_validity(text: &str) -> Result<Duration, String> {
     value::time(text, &(Duration::from_secs(1)..=100 * 366 * DAY))
 }
 
+fn parse_rate(text: &str) -> Result<u32, String> {
+    value::count(text, &(1..=TOKEN_RATE_MAX))
+}
+
 fn parse_display(text: &str) -> Result<String, String> {
     if (1..=DISPLAY_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control) {
         return Ok(text.to_owned());
@@ -296,16 +304,20 @@ mod tests {
     #[test]
     fn a_token_says_what_the_flags_say() {
         let user = UserName::parse("alice").unwrap();
-        let plain = TokenOptions { user, valid_for: 30 * DAY, admin: false, display: None, rooms: Vec::new() };
+        let plain =
+            TokenOptions { user, valid_for: 30 * DAY, admin: false, display: None, rooms: Vec::new(), rate: None };
         assert_eq!(asked(&["token", "--user", "alice"]).1, DataCommand::Token(plain.clone()));
-        let flags = ["token", "--user=alice", "--admin", "--for=7d", "--name=Al", "--room=den", "--room", "hall"];
+        let flags =
+            ["token", "--user=alice", "--admin", "--for=7d", "--name=Al", "--room=den", "--room", "hall", "--rate=60"];
         let rooms = ["den", "hall"].map(|room| RoomName::parse(room).unwrap()).into();
         let valid_for = 7 * DAY;
-        let all = TokenOptions { valid_for, admin: true, display: Some("Al".to_owned()), rooms, ..plain };
+        let (display, rate) = (Some("Al".to_owned()), Some(60));
+        let all = TokenOptions { valid_for, admin: true, display, rooms, rate, ..plain };
         assert_eq!(asked(&flags).1, DataCommand::Token(all));
         for (flag, sentence) in [
             ("--for=tomorrow", "--for must be a time with its unit, such as 54s, 2ms or 1m, not \"tomorrow\""),
             ("--room=a/b", "--room \"a/b\" must not hold the character '/'"),
+            ("--rate=0", "--rate must be a whole number from 1 to 1000000, not \"0\""),
             ("--name=", "--name must have 1 to 128 bytes and no control character"),
         ] {
             assert_eq!(refused(&["token", "--user=alice", flag], &[], ""), sentence);

@@ -16,7 +16,7 @@ use roomd_cli::value::time_text;
 
 /// Signs a token and prints it.
 pub fn sign(history: &dyn Administration, options: &TokenOptions) -> Result<(), AdministrationError> {
-    let TokenOptions { user, valid_for, admin, display, rooms } = options;
+    let TokenOptions { user, valid_for, admin, display, rooms, rate } = options;
     let now = Time::from(SystemTime::now());
     let expires = now.after(*valid_for);
     let PreparedToken { owner, key } = history.prepare_token(user, now, expires)?;
@@ -28,6 +28,7 @@ pub fn sign(history: &dyn Administration, options: &TokenOptions) -> Result<(), 
         admin: *admin,
         display: display.as_deref().map(Into::into),
         rooms: Some(rooms.clone()).filter(|rooms| !rooms.is_empty()),
+        rate: *rate,
         ..Claims::of(user.clone(), expires)
     };
     let token = Jwt::signed_by(&key, &claims, now).map_err(|error| AdministrationError::Refused(error.to_string()))?;

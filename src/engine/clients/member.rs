@@ -175,6 +175,7 @@ impl Member {
         let entry = register(engine, who.into(), Arc::clone(&recipient), Visibility::Announced)?;
         let Identity { user, auth_level, .. } = entry.connection().who.clone();
         let request = JoinRequest {
+            has_own_rate: true,
             options: JoinOptions {
                 history: Some(history),
                 group: group.map(Box::new),

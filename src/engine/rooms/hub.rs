@@ -253,8 +253,9 @@ impl Hub {
         request: RoomRequest,
     ) -> Result<PendingAnswer, Refusal> {
         let (seat, inbox) = self.reserve(room, kind, address)?;
+        let has_own_rate = who.rate().is_some();
         let Identity { user, auth_level, .. } = who;
-        let asker = Asker::NonMember(Speaker { member: seat.number(), user, auth_level });
+        let asker = Asker::NonMember(Speaker { member: seat.number(), user, auth_level, has_own_rate });
         let (reply, answer) = oneshot::channel();
         let asked = BrokerCommand::Ask(Box::new(AwaitedRequest { asker, request, reply }));
         inbox.send(asked).map_err(|_| Refusal::room_failed(room))?;

@@ -382,6 +382,7 @@ impl UserConnection {
     fn joining_client(&self, state: &State) -> JoiningClient {
         let State { endpoint, availability, asks_receipts, .. } = state;
         let request = JoinRequest {
+            has_own_rate: self.who.rate().is_some(),
             echo: self.echo,
             visibility: Visibility::Silent,
             availability: availability.clone(),

@@ -6,28 +6,23 @@
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
+use super::bearer;
 use super::head::RequestHead;
 use super::origin::Origin;
 use super::query;
-use crate::chat::token_bucket::Bucket;
-use crate::chat::{Code, Identity, NameError, Refusal, RoomName, Span, UserName};
+use crate::chat::{Allowance, Code, Cost, Identity, NameError, Refusal, RoomName, Span, UserName};
 use crate::engine::guards::address::ClientAddress;
 use crate::net::context::ServerContext;
 use crate::wire::json;
 
-/// Questions that a connection may ask where it may send one message: as over a WebSocket.
-pub const QUESTIONS_A_MESSAGE: u32 = 10;
-
-/// A request with its body, and the rate limits of its connection.
+/// A request with its body, and what its connection may still send.
 pub struct ApiRequest<'a> {
     /// The head.
     pub head: &'a RequestHead<'a>,
     /// The body; empty where the request has none.
     pub body: Vec<u8>,
-    /// What the connection may still publish.
-    pub rate: &'a mut Bucket,
-    /// What the connection may still ask.
-    pub questions: &'a mut Bucket,
+    /// What the connection may still send.
+    pub allowance: &'a mut Allowance,
     /// The page that sent it.
     pub origin: Origin<'a>,
     /// Where the client comes from.
@@ -44,13 +39,35 @@ impl ApiRequest<'_> {
         self.authenticated.clone().unwrap_or_else(|| Identity::guest(context.engine.guest()))
     }
 
+    /// Authenticates the user, whose rate is in force on the connection from now on: see [`bearer::authenticate`].
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn authenticate(&mut self, context: &ServerContext) -> Result<(), Refusal> {
+        self.authenticated = bearer::authenticate(context, self.head, self.address.counted)?;
+        self.allowance.set_rate(context.settings.load().limits.rate_of(self.authenticated.as_ref()));
+        Ok(())
+    }
+
+    /// Counts something that changes what others see against the rate of the connection, as a message.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub(super) fn count_message(&mut self, context: &ServerContext) -> Result<(), Refusal> {
+        self.count(context, Cost::Message, 1)
+    }
+
     /// Counts a question against the rate of the connection, as so many.
     ///
     /// # Errors
     /// `rate_limited`.
     pub(super) fn count_question(&mut self, context: &ServerContext, price: u32) -> Result<(), Refusal> {
+        self.count(context, Cost::Other, price)
+    }
+
+    fn count(&mut self, context: &ServerContext, cost: Cost, price: u32) -> Result<(), Refusal> {
         let now = context.engine.clock.now().since_start;
-        self.questions.take_several(now, price).map_err(Refusal::rate_limited)
+        self.allowance.take(cost, price, now).map_err(Refusal::rate_limited)
     }
 
     /// Checks that the token, if there is one, is for this room.

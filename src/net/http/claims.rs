@@ -81,5 +81,6 @@ pub fn me(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response,
     };
     let identity =
         identity.ok_or_else(|| Refusal::new(Code::Unauthorized, "Without a token you are a guest of any free name"))?;
-    Ok(Response::json(200, json::me_body(&context.engine.with_display_name(identity))))
+    let rate = context.settings.load().limits.rate_of(Some(&identity));
+    Ok(Response::json(200, json::me_body(&context.engine.with_display_name(identity), rate)))
 }

@@ -7,7 +7,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::api_request::{ApiRequest, QUESTIONS_A_MESSAGE};
+use super::api_request::ApiRequest;
 use super::body::{self, BodyLength};
 use super::events::{self, EventStream};
 use super::head::{self, HeadError, RequestHead};
@@ -15,7 +15,7 @@ use super::origin::Origin;
 use super::response::{Persistence, Response};
 use super::routes::{self, Place};
 use super::upgrade::{self, Upgrade};
-use crate::chat::token_bucket::Bucket;
+use crate::chat::Allowance;
 use crate::engine::clients::outbox::Transport;
 use crate::engine::guards::address::ClientAddress;
 use crate::net::context::ServerContext;
@@ -95,14 +95,7 @@ fn requests(
 ) -> Option<(Box<LastRequest>, Vec<u8>)> {
     let settings = context.settings.load();
     let limits = &settings.limits;
-    let mut state = ConnectionState {
-        rate: Bucket::new(limits.rate_burst, limits.rate_per_s),
-        questions: Bucket::new(
-            limits.rate_burst.saturating_mul(QUESTIONS_A_MESSAGE),
-            limits.rate_per_s.saturating_mul(QUESTIONS_A_MESSAGE),
-        ),
-        has_logged_origin: false,
-    };
+    let mut state = ConnectionState { allowance: Allowance::full(limits.rate_of(None)), has_logged_origin: false };
     let mut buffer = Vec::new();
     for turn in 1..=REQUESTS_MAX {
         let next = head::read(socket, &mut buffer, deadline)
@@ -208,12 +201,10 @@ fn answer(
     }
     expect(socket, request, length, rest.len())?;
     let body = body::read(socket, rest, length, limits.frame_bytes(), limits.head_timeout)?;
-    let (rate, questions) = (&mut state.rate, &mut state.questions);
     let mut api = ApiRequest {
         head: request,
         body,
-        rate,
-        questions,
+        allowance: &mut state.allowance,
         origin,
         address,
         base_path: &base_path,
@@ -264,10 +255,8 @@ fn persistence(request: &RequestHead<'_>) -> Persistence {
 
 /// What one connection's requests share.
 struct ConnectionState {
-    /// What the connection may still publish.
-    rate: Bucket,
-    /// What the connection may still ask.
-    questions: Bucket,
+    /// What the connection may still send.
+    allowance: Allowance,
     /// Whether the log says already that its page is one of another origin.
     has_logged_origin: bool,
 }

@@ -34,7 +34,7 @@ pub fn list(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<Res
 /// # Errors
 /// `unauthorized` without a token, `forbidden` with one that was not issued for a claim, `rate_limited`.
 pub fn add(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<Response, Refusal> {
-    request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
+    request.count_message(context)?;
     let added = context.engine.add_device(&owner(context, request)?)?;
     Ok(Response::json(201, json::code_body(&added.code, added.expires)))
 }

@@ -48,7 +48,7 @@ pub fn create(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str)
     let options = InvitationOptions::parse(wanted.for_s, wanted.uses)?;
     let note = wanted.note.as_deref().filter(|note| !note.is_empty()).map(Note::parse).transpose()?;
     let room = request.room(room)?;
-    request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
+    request.count_message(context)?;
     let invitation = context.engine.create_invitation(&request.identity(context), &room, options, note)?;
     Ok(Response::json(201, json::invitation_body(&room, &invitation)))
 }
@@ -65,7 +65,7 @@ pub fn revoke(
 ) -> Result<Response, Refusal> {
     let number = number.parse().map_err(|_| bad("The number of the invitation is not a number"))?;
     let room = request.room(room)?;
-    request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
+    request.count_message(context)?;
     let change = ModerationRequest::RevokeInvitation { number };
     context.engine.moderate(&request.identity(context), &room, change, None)?;
     Ok(Response::empty(204))
@@ -81,7 +81,7 @@ pub fn enter(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str) 
     let wanted: NewMember = request.json()?;
     let code = Secret::from(wanted.invitation.as_str());
     let (engine, from) = (&context.engine, request.address.counted);
-    request.rate.take(engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
+    request.count_message(context)?;
     if let Some(token) = bearer::token(request.head)? {
         let who = engine.identify(&token, from)?;
         engine.admit(&who, &room, &code, from)?;
@@ -121,7 +121,7 @@ fn enter_as(
 /// # Errors
 /// `unauthorized` without a token, `unavailable`.
 pub fn memberships(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<Response, Refusal> {
-    request.authenticated = bearer::authenticate(context, request.head, request.address.counted)?;
+    request.authenticate(context)?;
     request.count_question(context, 1)?;
     let memberships = context.engine.memberships(&request.identity(context))?;
     Ok(Response::json(200, json::memberships_body(&memberships)))

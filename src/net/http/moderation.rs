@@ -134,7 +134,7 @@ fn moderate(
 ) -> Result<Response, Refusal> {
     let room = request.room(room)?;
     let note = note.as_deref().filter(|note| !note.is_empty()).map(Note::parse).transpose()?;
-    request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
+    request.count_message(context)?;
     context.engine.moderate(&request.identity(context), &room, change, note)?;
     Ok(Response::empty(204))
 }

@@ -88,7 +88,7 @@ fn authored(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<(Id
     let store = wanted.store.unwrap_or(true);
     let message = RoomRequest::from(Publication { body, about, mid, if_seq, key, if_key_seq, store });
     message.check(context.settings.load().limits.message_bytes)?;
-    request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
+    request.count_message(context)?;
     Ok((author, message))
 }
 

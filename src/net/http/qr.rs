@@ -7,7 +7,6 @@ use qrcode::{Color, EcLevel, QrCode};
 use serde::Deserialize;
 
 use super::api_request::{ApiRequest, bad};
-use super::bearer;
 use super::response::Response;
 use crate::chat::{Code, Refusal};
 use crate::net::context::ServerContext;
@@ -27,8 +26,8 @@ struct Text {
 /// # Errors
 /// `bad_request`: the text is empty or too long. `rate_limited`, `unavailable`; `unauthorized` as for any request.
 pub fn code(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<Response, Refusal> {
-    bearer::authenticate(context, request.head, request.address.counted)?;
-    request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
+    request.authenticate(context)?;
+    request.count_message(context)?;
     let Text { text } = request.json()?;
     if text.is_empty() || text.chars().count() > TEXT_MAX {
         return Err(bad(format!("text must have 1 to {TEXT_MAX} characters")));

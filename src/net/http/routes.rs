@@ -205,7 +205,7 @@ fn metrics(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response
 
 /// Answers a request about rooms, which needs a token where guests are not let in.
 fn of_rooms(context: &ServerContext, request: &mut ApiRequest<'_>, route: Route<'_>) -> Result<Response, Refusal> {
-    request.authenticated = bearer::authenticate(context, request.head, request.address.counted)?;
+    request.authenticate(context)?;
     if matches!(request.head.method, "GET" | "HEAD") {
         request.count_question(context, 1)?;
     }

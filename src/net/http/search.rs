@@ -3,9 +3,10 @@
 //! Called by the routes on the connection's thread, which waits for the store. A search counts as ten questions: as much
 //! as a message.
 
-use super::api_request::{ApiRequest, QUESTIONS_A_MESSAGE, bad};
+use super::api_request::{ApiRequest, bad};
 use super::query;
 use super::response::Response;
+use crate::chat::rate::OTHERS_A_MESSAGE;
 use crate::chat::{Event, Refusal, RoomName, Span};
 use crate::net::context::ServerContext;
 use crate::wire::json;
@@ -42,5 +43,5 @@ pub fn search_rooms(context: &ServerContext, request: &mut ApiRequest<'_>) -> Re
 
 /// Counts a search, which was counted as one question already.
 fn count(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<(), Refusal> {
-    request.count_question(context, QUESTIONS_A_MESSAGE - 1)
+    request.count_question(context, OTHERS_A_MESSAGE - 1)
 }

@@ -231,7 +231,12 @@ mod tests {
             (1, "c", 3, true),
         ] {
             mids.begin(&connection, rooms).unwrap();
-            let speaker = Speaker { member: MemberId(1), user: UserName::stored("Ann"), auth_level: AuthLevel::Guest };
+            let speaker = Speaker {
+                member: MemberId(1),
+                user: UserName::stored("Ann"),
+                auth_level: AuthLevel::Guest,
+                has_own_rate: false,
+            };
             let publication = Publication { mid: Mid::parse(mid).ok(), ..Publication::text("hello") };
             let operation = Operation::Publish { to: None, publication };
             let outcomes = sequence.append(&connection, &mut mids, &[Draft::new(speaker, operation, Time(7))]);

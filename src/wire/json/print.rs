@@ -12,9 +12,10 @@ use super::moderation::{self, appointed_fields, moderated_fields, subject_fields
 use super::object::Object;
 use crate::chat::admin::Announcement;
 use crate::chat::receipt_counts::Counts;
+use crate::chat::refusal::UnsentMessage;
 use crate::chat::room_summary::RoomSummary;
 use crate::chat::{
-    About, AuthLevel, Body, Bookmark, DisplayName, End, Event, Id, Identity, Message, Mid, Position, Presence,
+    About, AuthLevel, Body, Bookmark, DisplayName, End, Event, Id, Identity, Message, Mid, Position, Presence, Rate,
     ReceiptMark, Recovery, Refusal, ResumedRoom, RoomName, SearchPosition, Span, Time, UserName, Welcome,
 };
 
@@ -81,7 +82,7 @@ fn print_object(event: &Event, id: Option<&Id>, (place, data_apart): (&str, bool
         Event::Pong => object("pong", out),
         Event::Time { at } => time_fields(object("time", out), *at),
         Event::Done => object("ok", out),
-        Event::Refused(refusal) => refused(object("error", out), refusal, place),
+        Event::Refused(refusal) => unsent_fields(refused(object("error", out), refusal, place), refusal),
         Event::Message(message) => message_fields(object(kind_of(message), out), message, place),
         Event::Assigned { .. } => assigned_fields(object("message", out), event, place),
         Event::Edit { body, .. } => edit_fields(object(kind_of_edit(body), out), event, place),
@@ -179,11 +180,14 @@ fn print_own(event: &Event, id: Option<&Id>, out: &mut Vec<u8>) -> bool {
 
 fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
     let Welcome { who, session, resume, limits, ice_servers } = welcome;
-    let limits_object = serde_json::json!({
+    let mut limits_object = serde_json::json!({
         "message_bytes": limits.message_bytes,
         "rooms": limits.rooms_per_connection,
-        "rate": {"burst": limits.rate_burst, "per_s": limits.rate_per_s},
+        "rate": rate_object(limits.rate_of(Some(who))),
     });
+    if limits.room_rate_per_s > 0 {
+        limits_object["room_rate"] = rate_object(Rate { burst: limits.room_rate_per_s, per_s: limits.room_rate_per_s });
+    }
     let object = object
         .field("server", concat!("roomd/", env!("CARGO_PKG_VERSION")))
         .field("user", who.user.as_str())
@@ -210,12 +214,16 @@ fn identity_fields<'a>(object: Object<'a>, who: &Identity) -> Object<'a> {
     object.maybe("device", device).maybe("allowed_rooms", rooms)
 }
 
-/// The body of `GET /api/v1/me`.
+fn rate_object(Rate { burst, per_s }: Rate) -> serde_json::Value {
+    serde_json::json!({"burst": burst, "per_s": per_s})
+}
+
+/// The body of `GET /api/v1/me`; with the rate at which the user may send.
 #[must_use]
-pub fn me_body(who: &Identity) -> Vec<u8> {
+pub fn me_body(who: &Identity, rate: Rate) -> Vec<u8> {
     let mut out = Vec::new();
     let object = Object::bare(&mut out).field("user", who.user.as_str()).field("guest", &who.is_guest());
-    identity_fields(object, who).end();
+    identity_fields(object, who).field("rate", &rate_object(rate)).end();
     out
 }
 
@@ -377,6 +385,12 @@ fn refused<'a>(object: Object<'a>, refusal: &Refusal, place: &str) -> Object<'a>
         .maybe("retry_after_ms", wait)
         .maybe(place, room)
         .maybe("seq", refusal.seq)
+}
+
+/// What names the message that was refused.
+fn unsent_fields<'a>(object: Object<'a>, refusal: &Refusal) -> Object<'a> {
+    let Some(UnsentMessage { mid, excerpt }) = refusal.unsent.as_deref() else { return object };
+    object.maybe("mid", mid.as_deref()).maybe("excerpt", excerpt.as_deref())
 }
 
 /// The fields of a user who joined or left.

@@ -101,7 +101,8 @@ pub fn print_of_pattern(event: &Event, mut line: impl FnMut(&str)) {
 }
 
 fn refused_line(refusal: &Refusal) -> String {
-    let excerpt = refusal.excerpt.as_deref().map(|excerpt| format!("; not sent: {}", clean(excerpt)));
+    let excerpt = refusal.unsent.as_ref().and_then(|unsent| unsent.excerpt.as_deref());
+    let excerpt = excerpt.map(|excerpt| format!("; not sent: {}", clean(excerpt)));
     format!("Error: {}{}", clean(&refusal.message), excerpt.unwrap_or_default())
 }
 

@@ -153,7 +153,11 @@ impl Pair {
             }
             Happening::Visit { user: who, request } => {
                 let member = self.number();
-                self.say(Speaker { member, user: user(who), auth_level: AuthLevel::Guest }, request, id);
+                self.say(
+                    Speaker { member, user: user(who), auth_level: AuthLevel::Guest, has_own_rate: false },
+                    request,
+                    id,
+                );
             }
             Happening::Settle => self.settle(works),
             Happening::Pass { ms } => self.pass(Duration::from_millis(ms)),

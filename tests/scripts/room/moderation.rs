@@ -257,7 +257,7 @@ fn in_slow_mode_each_user_waits_and_moderators_do_not() {
                 to all: message 3 Ann: b
             > +29s
             > Bob says two
-                to Bob: rate_limited in den: This room takes one message of each user in 30 s, again in 1s
+                to Bob: rate_limited in den: This room takes one message of each user in 30 s, again in 1s, not sent: two
             > +1s
             > Bob says two
             > stored

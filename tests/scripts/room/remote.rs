@@ -166,7 +166,7 @@ fn slow_mode_counts_what_was_said_elsewhere() {
         > the room catches up
             to all: message 1 Bob: one
         > Bob says two
-            to Bob: rate_limited in den: This room takes one message of each user in 10 s, again in 10s
+            to Bob: rate_limited in den: This room takes one message of each user in 10 s, again in 10s, not sent: two
         > +10s
         > Bob says two
         > elsewhere Root mutes Gus

@@ -146,7 +146,8 @@ impl StateMachine {
     fn welcome(&mut self, welcome: Welcome, now: Duration) {
         let State::AwaitingWelcome { .. } = self.state else { return };
         let Welcome { user, resume, limits } = welcome;
-        self.pending.set_rate_limited(limits.rate.is_none_or(|rate| rate.per_s > 0));
+        let is_limited = limits.room_rate.is_some() || limits.rate.is_none_or(|rate| rate.per_s > 0);
+        self.pending.set_rate_limited(is_limited);
         self.message_bytes_max = limits.message_bytes.unwrap_or(usize::MAX);
         self.online_since = Some(now);
         (self.offline_since, self.previous_user) = (None, None);

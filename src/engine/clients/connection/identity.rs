@@ -91,7 +91,8 @@ impl Connection {
         log::info!(session = self.session.number, user = user.as_str(); "session identified");
         if self.options.capabilities().welcome {
             let resume = self.session.token.as_ref().map(Token::text);
-            let welcome = self.engine.welcome(who, self.session.number, resume);
+            let limits = Arc::clone(self.session.state.limits());
+            let welcome = self.engine.welcome(who, limits, self.session.number, resume);
             self.reply(id, &welcome);
         } else {
             self.reply(id, &Event::Named { user });

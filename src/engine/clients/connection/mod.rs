@@ -98,11 +98,11 @@ impl Connection {
         let origin = ConnectionOrigin { address, door: encoding.name(), began };
         let peer = UserConnection::new(who.clone(), number, origin, echo, visibility, endpoint.clone());
         let limits = engine.limits.load();
-        let state = SessionState::new(who.clone(), options.capabilities(), options.join_history, limits);
+        let state = SessionState::new(who.clone(), options.capabilities(), options.join_history, Arc::clone(&limits));
         let resumes = options.capabilities().resumes;
         let token = resumes.then(|| engine.sessions.register(&outbox)).flatten();
         let resume = token.as_ref().map(Token::text);
-        let welcome = options.capabilities().welcome.then(|| engine.welcome(who, number, resume));
+        let welcome = options.capabilities().welcome.then(|| engine.welcome(who, limits, number, resume));
         let entry = engine.directory.register_with(peer, || {
             if let Some(welcome) = welcome {
                 // As in `reply`.

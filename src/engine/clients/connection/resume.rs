@@ -31,7 +31,7 @@ impl Connection {
         self.settle_name();
         self.send_resumed(resuming, id)?;
         let Session { patterns, entry, state, .. } = &mut self.session;
-        patterns.resume(&self.engine.hub, entry.connection(), state.rooms_per_connection());
+        patterns.resume(&self.engine.hub, entry.connection(), state.limits().rooms_per_connection);
         Ok(())
     }
 

@@ -120,6 +120,7 @@ impl Connection {
         let (topic, in_group) = (options.topic, options.group.is_some());
         let encoding = Membership::encoding(self.options.encoding, topic, in_group);
         let request = JoinRequest {
+            has_own_rate: self.session.state.identity().rate().is_some(),
             echo: self.options.echo,
             visibility,
             availability: self.session.state.availability().clone(),
@@ -220,7 +221,7 @@ impl Connection {
     /// Subscribes to the topics that a pattern matches, or no longer.
     #[inline(never)]
     pub(super) fn patterns(&mut self, request: PatternRequest, id: Option<Id>) -> Result<(), ActionError> {
-        let topics_max = self.session.state.rooms_per_connection();
+        let topics_max = self.session.state.limits().rooms_per_connection;
         let Session { patterns, entry, .. } = &mut self.session;
         let done = match request {
             PatternRequest::Subscribe(_) if self.options.encoding.of_pattern().is_none() => {

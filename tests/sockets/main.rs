@@ -36,6 +36,7 @@ mod draining;
 #[cfg(feature = "sqlite")]
 mod durable;
 mod embedded;
+mod embedded_replays;
 mod ending;
 #[cfg(not(feature = "sqlite"))]
 mod ephemeral;

@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use crate::auth::names::taken;
 use crate::chat::room::JoinRequest;
 use crate::chat::{
-    AuthLevel, Authors, Event, GroupOptions, Id, Identity, JoinOptions, Mid, Publication, Refusal, RoomName,
-    RoomRequest, Slow, Time, UserName, Visibility,
+    AuthLevel, Authors, Code, End, Event, GroupOptions, Id, Identity, JoinOptions, Mid, Position, Publication, Refusal,
+    RoomName, RoomRequest, Slow, Time, UserName, Visibility,
 };
 use crate::engine::Engine;
+use crate::engine::clients::program_gate::ProgramGate;
 use crate::engine::clients::recipient::{Form, Recipient};
+use crate::engine::clients::replay::{Replay, ReplayTarget};
 use crate::engine::rooms::hub::{JoiningClient, RoomKind};
 use crate::engine::rooms::inbox::{RoomGone, RoomHandle};
 use crate::engine::users::directory::DirectoryEntry;
@@ -89,6 +91,52 @@ use crate::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 /// # assert!(server.stop().running.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A game keeps its state as the newest message of each key: who comes later is given that first, and who was away what it
+/// missed. What is stale in a moment is ephemeral, and two who decide at once are told apart by the number of the newest
+/// message:
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use roomd::chat::{Body, Code, Event, Key, Position, Publication, RoomName, UserName};
+/// # use roomd::{ChannelRecipient, Member, MemberOptions, Server, Settings, channel};
+/// # let server = Server::start(Settings::ephemeral(), |error| eprintln!("{error}"))?;
+/// let room = RoomName::parse("arena")?;
+/// let join = |name: &str, options: MemberOptions| {
+///     let (sender, events) = channel::unbounded();
+///     let (user, recipient) = (UserName::parse(name).unwrap(), Arc::new(ChannelRecipient::new(sender)));
+///     Member::join_with(server.engine(), &room, user, recipient, options).map(|member| (member, events))
+/// };
+/// let (game, _events) = join("game", MemberOptions::default())?;
+/// let at = |who: &str, place: &str| Publication { key: Key::parse(who).ok(), ..Publication::text(place) };
+/// let first = game.say(at("ann", "1,1"))?;
+/// game.say(at("bob", "9,9"))?;
+/// let newest = game.say(at("ann", "1,2"))?;
+/// game.say(Publication { store: false, ..Publication::text("tick") })?;
+///
+/// let texts = |events: &channel::Receiver<Arc<Event>>| -> Vec<String> {
+///     let text = |event: Arc<Event>| match &*event {
+///         Event::Message(message) => match &message.body {
+///             Body::Text(text) => Some(text.to_string()),
+///             _ => None,
+///         },
+///         _ => None,
+///     };
+///     events.try_iter().filter_map(text).collect()
+/// };
+/// let (late, events) = join("late", MemberOptions { latest: true, ..MemberOptions::default() })?;
+/// assert_eq!(texts(&events), ["9,9", "1,2"]);
+/// let since = Some(Position { epoch: first.epoch, seq: first.seq });
+/// let (back, events) = join("back", MemberOptions { since, ..MemberOptions::default() })?;
+/// assert_eq!(texts(&events), ["9,9", "1,2"]);
+///
+/// let move_on = |text: &str| Publication { if_seq: Some(newest.seq), ..at("ann", text) };
+/// late.say(move_on("1,3"))?;
+/// assert_eq!(back.say(move_on("2,2")).unwrap_err().code, Code::Conflict);
+/// # drop((game, late, back));
+/// # assert!(server.stop().running.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Member {
     room: RoomHandle,
     entry: DirectoryEntry,
@@ -99,9 +147,15 @@ pub struct Member {
 /// How a program joins a room.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemberOptions {
-    /// How many of the newest messages come first, of those that the room has in memory. 0 for a member of a group.
+    /// How many of the newest messages come first, of those that the room has in memory.
     pub history: usize,
-    /// The group with whose members it shares the messages that are published from now on: see [`Member::done`].
+    /// Whether the newest message of each key comes first, in place of the newest messages.
+    pub latest: bool,
+    /// The last message that it has seen, of [`Sent`] or of an earlier [`Event::Joined`]: all that it missed comes first, or
+    /// the `recovery` of its [`Event::Joined`] says why not, and what it would be given without this does.
+    pub since: Option<Position>,
+    /// The group with whose members it shares the messages that are published from now on, and no earlier ones: see
+    /// [`Member::done`].
     pub group: Option<GroupOptions>,
     /// Whether [`Event::ReceiptCounts`] tells, in a room that is too large for receipts, how many have read what it said.
     pub receipt_counts: bool,
@@ -115,7 +169,8 @@ pub struct MemberOptions {
 impl Default for MemberOptions {
     /// No history and no group, and a room that is stored.
     fn default() -> Self {
-        Self { history: 0, group: None, receipt_counts: false, durable: true, slow: None }
+        let (group, since, slow) = (None, None, None);
+        Self { history: 0, latest: false, since, group, receipt_counts: false, durable: true, slow }
     }
 }
 
@@ -155,11 +210,13 @@ impl Member {
         Self::join_with(engine, room, who, recipient, options)
     }
 
-    /// The same, with more to say of it. Blocks until the room has answered.
+    /// The same, with more to say of it. Blocks until the room has answered, and with `latest` or `since` on the store, whose
+    /// messages it gives to the recipient before it returns: a channel has space for them, or is read by another thread.
     ///
     /// # Errors
-    /// As [`Member::join`]; `bad_request`: a member of a group wants a history; `forbidden`, `room_full`: the room
-    /// refuses the group.
+    /// As [`Member::join`]; `bad_request`: a member of a group wants earlier messages; `forbidden`, `room_full`: the room
+    /// refuses the group; `too_large`: the recipient did not take all that it is given first; `unavailable`: that
+    /// could not be read to its end.
     pub fn join_with(
         engine: &Arc<Engine>,
         room: &RoomName,
@@ -167,8 +224,8 @@ impl Member {
         recipient: Arc<dyn Recipient>,
         options: MemberOptions,
     ) -> Result<Self, Refusal> {
-        let MemberOptions { history, group, receipt_counts, durable, slow } = options;
-        if group.is_some() && history > 0 {
+        let MemberOptions { history, latest, since, group, receipt_counts, durable, slow } = options;
+        if group.is_some() && (history > 0 || latest || since.is_some()) {
             return Err(Refusal::bad_request("A member of a group is given no earlier messages"));
         }
         // In the directory first: then a stop between the two ends the recipient.
@@ -178,14 +235,15 @@ impl Member {
             has_own_rate: true,
             options: JoinOptions {
                 history: Some(history),
+                latest,
+                since,
                 group: group.map(Box::new),
                 receipts: receipt_counts,
                 ..JoinOptions::default()
             },
             ..JoinRequest::new(user, auth_level, entry.connection().number)
         };
-        let client = JoiningClient { recipient, form: Form::Events, request, id: None, address: None };
-        let room = engine.hub.join(room, &RoomKind::Open { slow, durable }, client)?;
+        let room = enter(engine, room, &RoomKind::Open { slow, durable }, (request, recipient))?;
         entry.connection().show_rooms(vec![room.room().clone()]);
         engine.accept_invitation(&entry.connection().who, room.room());
         Ok(Self { room, entry, last_id: AtomicI64::new(0) })
@@ -257,6 +315,31 @@ impl Member {
     pub fn publish(&self, publication: Publication) -> Result<(), RoomGone> {
         self.room.send(RoomRequest::from(publication), None)
     }
+}
+
+/// Joins a room, and gives the recipient what it wants first.
+fn enter(
+    engine: &Arc<Engine>,
+    room: &RoomName,
+    kind: &RoomKind,
+    (request, recipient): (JoinRequest, Arc<dyn Recipient>),
+) -> Result<RoomHandle, Refusal> {
+    let limits = engine.limits.load();
+    let may_replay = request.options.may_need_replay();
+    let gate = may_replay.then(|| ProgramGate::closed(Arc::clone(&recipient), limits.outbox_messages));
+    let before = gate.as_ref().map_or_else(|| Arc::clone(&recipient), |gate| Arc::clone(gate) as _);
+    let client = JoiningClient { recipient: before, form: Form::Events, request, id: None, address: None };
+    let mut handle = engine.hub.join(room, kind, client)?;
+    let too_much = || Refusal::new(Code::TooLarge, "The recipient did not take all that it is given first");
+    if let Some(replay) = handle.take_replay() {
+        let past = Replay { store: &*engine.store, to: ReplayTarget::Program(&*recipient), limits };
+        past.give(room, replay, None).map_err(|end| match end {
+            End::Slow => too_much(),
+            _ => Refusal::new(Code::Unavailable, "What it is given first could not be read; try again"),
+        })?;
+    }
+    gate.map_or(Ok(()), |gate| gate.open()).map_err(|_| too_much())?;
+    Ok(handle)
 }
 
 impl Drop for Member {

@@ -1,4 +1,4 @@
-//! The replay of missed messages to a client, on its reader's thread.
+//! The replay of missed messages to a client, on its reader's thread, or to a program, on the thread that joins.
 //!
 //! The messages come from the store, a page at a time, and each page waits until the client has taken the one before:
 //! so a client that was away for long gets every message that it missed, through an outbox of the usual size. Blocks
@@ -17,14 +17,18 @@ use crate::wire::{Encoder, Encoding};
 pub struct Replay<'a> {
     /// The store of the messages.
     pub store: &'a dyn Store,
-    /// The client's outbox.
-    pub outbox: &'a Outbox,
-    /// The encoding of its events.
-    pub encoding: Encoding,
+    /// Who is given them.
+    pub to: ReplayTarget<'a>,
     /// The bounds of a page.
     pub limits: Arc<Limits>,
-    /// What is known of the authors of events.
-    pub authors: Authors,
+}
+
+/// Who is given a replay.
+pub enum ReplayTarget<'a> {
+    /// A client with a socket: its outbox, the encoding of its events, and what is known of their authors.
+    Client(&'a Outbox, Encoding, Authors),
+    /// A program, which is given them one by one, and has to take each at once.
+    Program(&'a dyn Recipient),
 }
 
 impl Replay<'_> {
@@ -161,21 +165,31 @@ impl Replay<'_> {
         epoch: Option<&Arc<str>>,
         events: impl Iterator<Item = (Option<&'e Id>, &'e Event)>,
     ) -> Result<(), End> {
-        let (mut buffer, mut encoder) = (Vec::new(), Encoder::new(self.authors.clone()));
+        let (outbox, encoding, authors) = match &self.to {
+            ReplayTarget::Client(outbox, encoding, authors) => (*outbox, *encoding, authors.clone()),
+            ReplayTarget::Program(recipient) => return give_program(*recipient, events.map(|(_, event)| event)),
+        };
+        let (mut buffer, mut encoder) = (Vec::new(), Encoder::new(authors));
         epoch.into_iter().for_each(|epoch| encoder.set_epoch(epoch));
         let (mut count, mut messages) = (0, 0);
         for (id, event) in events {
-            count += u32::from(encoder.encode(event, id, self.encoding, &mut buffer));
+            count += u32::from(encoder.encode(event, id, encoding, &mut buffer));
             messages += u32::from(event.is_message());
         }
         if buffer.is_empty() {
             return Ok(());
         }
-        self.outbox.wait_drained()?;
+        outbox.wait_drained()?;
         let segment = Segment::new(buffer.into(), (count, messages), true);
-        let given = self.outbox.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect));
-        given.map_err(|_| self.outbox.ended().unwrap_or(End::Slow))
+        let given = outbox.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect));
+        given.map_err(|_| outbox.ended().unwrap_or(End::Slow))
     }
+}
+
+fn give_program<'e>(recipient: &dyn Recipient, mut events: impl Iterator<Item = &'e Event>) -> Result<(), End> {
+    let mode = DeliveryMode::Policy(Slow::Disconnect);
+    events
+        .try_for_each(|event| recipient.deliver(Delivery::Event(&Arc::new(event.clone())), mode).map_err(|_| End::Slow))
 }
 
 /// The answer to a join with what has become of the replay, and the number after which it begins.

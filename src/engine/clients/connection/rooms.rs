@@ -18,7 +18,7 @@ use crate::chat::{
 use crate::engine::Engine;
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::recipient::{Form, Recipient};
-use crate::engine::clients::replay::Replay;
+use crate::engine::clients::replay::{Replay, ReplayTarget};
 use crate::engine::clients::session::{Membership, Session};
 use crate::engine::rooms::hub::{JoiningClient, RoomKind};
 use crate::engine::rooms::moderation::NewRoom;
@@ -200,14 +200,8 @@ impl Connection {
     }
 
     pub(super) fn replay(&self, encoding: Encoding) -> Replay<'_> {
-        let authors = self.engine.authors.clone();
-        Replay {
-            store: &*self.engine.store,
-            outbox: &self.outbox,
-            encoding,
-            limits: self.engine.limits.load(),
-            authors,
-        }
+        let to = ReplayTarget::Client(&self.outbox, encoding, self.engine.authors.clone());
+        Replay { store: &*self.engine.store, to, limits: self.engine.limits.load() }
     }
 
     #[inline(never)]

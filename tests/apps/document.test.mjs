@@ -33,9 +33,10 @@ after(async () => {
   await program.end();
 });
 afterEach(async () => {
-  assert.deepEqual(browser.faults(), []);
+  const faults = browser.faults();
   await browser.leave();
   for (const end of ends.splice(0).reverse()) end();
+  assert.deepEqual(faults, []);
 });
 
 async function relay() {

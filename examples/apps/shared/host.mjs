@@ -104,7 +104,8 @@ class Roomd {
 
 async function serve({ method, url }, response, { page, roomd, more }) {
   const { pathname } = new URL(url, "http://page");
-  const policy = `default-src 'self'; img-src 'self' data:; connect-src 'self' ${roomd.http} ${roomd.http.replace("http", "ws")}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`;
+  const lines = [roomd.http, roomd.http.replace("http", "ws"), ...Object.values(more)].join(" ");
+  const policy = `default-src 'self'; img-src 'self' data:; connect-src 'self' ${lines}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`;
   const reply = (status, type, body) => {
     const fields = { "Content-Type": `${type}; charset=utf-8`, "Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache" };
     response.writeHead(status, fields).end(method === "HEAD" ? undefined : body);

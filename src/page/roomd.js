@@ -10,6 +10,7 @@ const RETRY_MS = 500; // the first delay; it doubles with each attempt
 const RETRY_MS_MAX = 30_000;
 const STEADY_MS = 10_000; // a connection that lasted this long resets the delays
 const CONNECT_MS = 15_000;
+const CLOSE_MS = 100; // for the close of an attempt that has failed
 const PING_MS = 30_000; // without an event for this long, the client sends a ping
 const PONG_TIMEOUT_MS = 15_000; // without an event for this long after that, it gives the connection up
 const PAUSE_MS = 1_000; // when a temporary refusal has no `retry_after_ms`
@@ -449,7 +450,10 @@ export class Client {
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code }) => this.#onLost(code);
-    socket.onerror = () => {}; // a close follows
+    socket.onerror = () => {
+      // A close follows; but not in Node 20, when there was no connection.
+      if (this.#socket === socket && this.#state.phase === "connecting") this.#timers.close = setTimeout(() => this.#onLost(1006), CLOSE_MS);
+    };
     this.#socket = socket;
   }
 

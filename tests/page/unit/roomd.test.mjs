@@ -71,6 +71,17 @@ test("an attempt to connect ends with the network, and its diagnosis does not de
   assert.deepEqual([client.state.phase, sockets.length], ["connecting", 3]);
 });
 
+test("an attempt that fails with an error alone, as in Node 20, is over at once", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const client = clientOf();
+  await null; // no token is waited for
+  sockets[0].onerror();
+  t.mock.timers.tick(1_000);
+  await null; // nobody diagnoses
+  await null;
+  assert.deepEqual([client.state.phase, client.state.reason], ["waiting", "the server cannot be reached"]);
+});
+
 test("a client that is closed stays closed, whatever happens to the network", async () => {
   const client = clientOf();
   await settled();

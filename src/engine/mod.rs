@@ -44,7 +44,7 @@ use crate::auth::{Auth, Claimed};
 use crate::chat::admin::{ServerBan, ServerBans};
 use crate::chat::device::DeviceLabel;
 use crate::chat::{
-    Authors, Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, RoomRequest, Secret, UserName, Welcome,
+    Authors, Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, Secret, UserName, Welcome,
 };
 use crate::store::hooks::MemoryHooks;
 use crate::store::server::MemoryServer;
@@ -302,26 +302,6 @@ impl Engine {
     pub fn offline_messages(&self, user: &UserName) -> Vec<RoomName> {
         let (store, user) = (Arc::clone(&self.store), user.clone());
         self.login_worker.run(move || store.offline_messages(&user)).and_then(Result::ok).unwrap_or_default()
-    }
-
-    /// Sends a request of a user without a connection to the conversation with another, for a client of this address;
-    /// the answer of its room, on which it blocks.
-    ///
-    /// # Errors
-    /// `bad_request` for a message to oneself, `user_offline`, or there can be no further room.
-    pub fn send_private(
-        &self,
-        who: &Identity,
-        to: &UserName,
-        request: RoomRequest,
-        address: Option<Address>,
-    ) -> Result<Event, Refusal> {
-        let to = self.canonical_name(to);
-        if to == who.user {
-            return Err(Refusal::new(Code::BadRequest, "A private message needs another user"));
-        }
-        let kept = self.registered(&to) && self.store.keeps_offline_messages();
-        self.directory.ask_privately(&self.hub, who, (&to, kept), request, address)
     }
 
     /// Registers a name that is free and not in use, to its first device, of this label. Waits for the store.

@@ -128,6 +128,7 @@ fn the_bodies_of_the_document_are_those_of_the_printer() {
         "NewRoom",
         "NewWebhook",
         "NewMessage",
+        "ChangedMessage",
         "Membership",
         "Description",
     ];

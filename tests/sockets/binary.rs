@@ -224,7 +224,7 @@ fn a_post_of_bytes_is_refused_with_the_reason() {
     assert_eq!(http::get(&server, MESSAGES).json()["messages"][0]["data"], base64(bytes));
     for (body, status, sentence) in [
         (json!({"data": "AAE"}), 400, "data must be base64, with padding (RFC 4648, section 4)"),
-        (json!({"data": "AAE=", "message": "x"}), 400, "A message is one of message and data"),
+        (json!({"data": "AAE=", "message": "x"}), 400, "A message is one of message, cipher and data"),
         (json!({"data": "AAE=", "key": "k", "deleted": true}), 400, "What removes a key has no message"),
     ] {
         let answer = http::post(&server, MESSAGES, &body);

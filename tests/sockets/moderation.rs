@@ -240,12 +240,17 @@ fn a_guest_that_is_banned_from_a_public_room_cannot_return() {
     let mut ann = enter(&server, &ann);
     ok(&mut ann, json!({"type": "create", "room": "yard"}));
     let mut gus = WebSocketClient::text(&server, "yard", "Gus");
+    gus.say("good day");
+    gus.receives("Gus: good day");
     ok(&mut ann, json!({"type": "ban", "room": "yard", "user": "Gus", "for_s": 60}));
     let banned = gus.receive();
     assert!(banned.starts_with("* Ann banned Gus from yard until "), "{banned}");
     gus.say("/join yard");
     assert!(gus.receive().starts_with("Error: You are banned from this room until "));
     let answer = http::post(&server, "/api/v1/rooms/yard/messages", &json!({"user": "Gus", "message": "hi"}));
+    assert_eq!((answer.status, answer.error()), (403, "forbidden".to_owned()));
+    // Nor does what they have said become something else.
+    let answer = http::ask(&server, "PUT /api/v1/rooms/yard/messages/1?user=Gus", "", "buy my tea");
     assert_eq!((answer.status, answer.error()), (403, "forbidden".to_owned()));
 }
 

@@ -85,6 +85,36 @@ fn a_user_who_is_away_is_given_it_later_and_a_script_reads_the_conversation() {
     assert_eq!(texts(&read(&server, "Alice", &other).json()), Vec::<&str>::new());
 }
 
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_script_changes_what_it_has_said_to_a_user_and_nothing_else() {
+    let server = TestServer::start();
+    let (alice, bob) = (claim(&server, "Alice"), claim(&server, "Bob"));
+    let change = |method: &str, with: &str, seq: u64, token: &str, body: &str| {
+        http::ask(&server, &format!("{method} /api/v1/private/{with}/messages/{seq}"), &bearer(token), body)
+    };
+    for text in ["one", "two"] {
+        assert_eq!(post(&server, "/api/v1/private/Bob/messages", &bearer(&alice), text).status, 201);
+    }
+    // Nobody is there, and it is changed all the same.
+    assert_eq!(change("PUT", "Bob", 1, &alice, "uno").status, 204);
+    let (mut client, _) = welcomed(&server, &bob);
+    for text in ["uno", "two"] {
+        assert_eq!(client.event_of("private")["message"], text);
+    }
+    assert_eq!(change("DELETE", "bob", 2, &alice, "").status, 204);
+    assert_eq!(client.event_of("delete")["seq"], 2);
+    assert_eq!(change("PUT", "Alice", 1, &bob, "mine").error(), "forbidden");
+    assert_eq!(change("PUT", "Bob", 3, &alice, "three").error(), "not_found");
+    assert_eq!(change("PUT", "Alice", 1, &alice, "me").error(), "not_found");
+    let guest = http::ask(&server, "DELETE /api/v1/private/Bob/messages/1?user=cron", "", "");
+    assert_eq!((guest.status, &*guest.error()), (401, "unauthorized"));
+    // Another user of the name changes nothing of it.
+    assert_eq!(http::ask(&server, "DELETE /api/v1/claims/Alice", &bearer(&alice), "").status, 204);
+    let other = claim(&server, "Alice");
+    assert_eq!(change("DELETE", "Bob", 1, &other, "").error(), "not_found");
+}
+
 #[test]
 fn a_body_of_another_type_than_json_is_the_message() {
     let server = TestServer::start();

@@ -257,3 +257,59 @@ fn a_reply_and_a_reaction_name_their_message_over_every_protocol() {
         assert_eq!(json.wait_for_type("error")["code"], code, "{fields}");
     }
 }
+
+#[test]
+fn what_a_script_has_said_it_edits_and_deletes_and_every_protocol_sees_it() {
+    let server = TestServer::start();
+    let mut json = WebSocketClient::json(&server, "den", "Jo");
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    let change = |method: &str, of: &str, fields: &str, body: &str| {
+        http::ask(&server, &format!("{method} {MESSAGES}/{of}"), fields, body)
+    };
+    for message in ["one", "two"] {
+        http::post(&server, MESSAGES, &json!({"user": "cron", "message": message}));
+    }
+    assert_eq!(change("PUT", "1?user=cron", "", "uno\n").status, 204);
+    let edit = json.wait_for_type("edit");
+    assert_eq!((&edit["seq"], &edit["user"], &edit["message"]), (&json!(1), &json!("cron"), &json!("uno")));
+    assert_eq!(change("PUT", "1", JSON, r#"{"user":"cron","message":"eins"}"#).status, 204);
+    assert_eq!(json.wait_for_type("edit")["message"], "eins");
+    assert_eq!(change("PUT", "1", JSON, r#"{"user":"cron","cipher":{"ct":"x"}}"#).status, 204);
+    assert_eq!(json.wait_for_type("edit")["cipher"], json!({"ct": "x"}));
+    assert_eq!(change("DELETE", "2?user=cron&note=wrong%20room", "", "").status, 204);
+    let deleted = json.wait_for_type("delete");
+    assert_eq!(
+        (&deleted["seq"], &deleted["user"], &deleted["note"]),
+        (&json!(2), &json!("cron"), &json!("wrong room"))
+    );
+    text.wait_for("* cron deleted a message: wrong room");
+    for (method, of, fields, body, expected) in [
+        ("PUT", "1?user=Jo", "", "mine", (403, "forbidden")),
+        ("DELETE", "1", "", "", (403, "forbidden")),
+        ("PUT", "2?user=cron", "", "back", (404, "not_found")),
+        ("PUT", "3?user=cron", "", "three", (404, "not_found")),
+        ("PUT", "0?user=cron", "", "none", (404, "not_found")),
+        ("PUT", "x?user=cron", "", "none", (400, "bad_request")),
+        ("PUT", "1?user=cron", "", "", (400, "bad_request")),
+        ("PUT", "1", JSON, "{}", (400, "bad_request")),
+        ("PUT", "1", JSON, r#"{"message":"a","cipher":{}}"#, (400, "bad_request")),
+        ("DELETE", "1?user=cron&note=%00", "", "", (400, "bad_request")),
+    ] {
+        let answer = change(method, of, fields, body);
+        assert_eq!((answer.status, &*answer.error()), expected, "{method} {of} {body}");
+    }
+    // A room that there is not is not opened for it.
+    let nowhere = http::ask(&server, "DELETE /api/v1/rooms/nowhere/messages/1?user=cron", "", "");
+    assert_eq!((nowhere.status, &*nowhere.error()), (404, "not_found"));
+}
+
+#[test]
+fn a_script_says_a_ciphertext() {
+    let server = TestServer::start();
+    let mut json = WebSocketClient::json(&server, "den", "Jo");
+    assert_eq!(http::post(&server, MESSAGES, &json!({"user": "cron", "cipher": {"ct": "x"}})).status, 201);
+    assert_eq!(json.wait_for_type("message")["cipher"], json!({"ct": "x"}));
+    let both = http::post(&server, MESSAGES, &json!({"user": "cron", "cipher": {"ct": "x"}, "message": "hi"}));
+    assert_eq!((both.status, &*both.error()), (400, "bad_request"));
+    assert_eq!(http::post(&server, MESSAGES, &json!({"user": "cron", "cipher": "x"})).error(), "bad_request");
+}

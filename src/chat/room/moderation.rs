@@ -75,6 +75,7 @@ impl Room {
         if policy.restricts_joining() && self.members.member(speaker.member).is_none() {
             match request {
                 RoomRequest::Publish { .. } => policy.may_enter(actor, now.at)?,
+                RoomRequest::Edit { .. } if policy.is_seen_by(actor) => policy.may_enter(actor, now.at)?,
                 // Refused below: the name is taken.
                 RoomRequest::Create(_) => {}
                 // Whoever shows the code of an invitation.

@@ -410,7 +410,9 @@ impl Directory {
         address: Option<Address>,
     ) -> Result<Event, Refusal> {
         let offline = || Refusal::new(Code::UserOffline, format!("{to} is not online"));
-        if !kept && !self.is_reachable_anywhere(to) {
+        // A message is for somebody; what was said can be changed whoever is there.
+        let waits = kept || !request.publishes();
+        if !waits && !self.is_reachable_anywhere(to) {
             return Err(offline());
         }
         let room = RoomName::private(&who.user, to);
@@ -418,7 +420,7 @@ impl Directory {
         // The seat keeps the room open while the connections of both enter it.
         let _seat = hub.keep(&room, &kind, false, address)?;
         let there = self.join_all(hub, to, (&room, &kind))?;
-        if !there && !kept && !self.is_reachable_elsewhere(to) {
+        if !there && !waits && !self.is_reachable_elsewhere(to) {
             return Err(offline());
         }
         self.join_all(hub, &who.user, (&room, &kind))?;

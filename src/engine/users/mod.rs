@@ -18,6 +18,7 @@ pub mod name_release;
 pub mod remote_conversations;
 pub mod reserved_names;
 pub mod signals;
+pub mod unconnected;
 pub mod user_connection;
 pub mod user_index;
 pub mod watchers;

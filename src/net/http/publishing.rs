@@ -1,21 +1,23 @@
-//! Publishing over HTTP, to a room or to one user, and reading one's conversation with a user.
+//! Publishing over HTTP, to a room or to one user, changing what was said, and reading one's conversation with a user.
 //!
 //! A body that is JSON is an object; any other is the message, bytes or a text, so that a script can send what it has.
-//! Called by the routes on the connection's thread. Publishing asks the room and waits for its answer.
+//! Called by the routes on the connection's thread. Publishing and changing ask the room and wait for its answer.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::api_request::{ApiRequest, bad, user_of};
+use super::api_request::{ApiRequest, bad, number_of, user_of};
 use super::query;
 use super::response::Response;
 use crate::auth::names::taken;
-use crate::chat::{About, Body, Code, Event, Identity, Key, Mid, Publication, Refusal, RoomRequest, UserName};
+use crate::chat::{About, Body, Code, Event, Identity, Key, Mid, Note, Publication, Refusal, RoomRequest, UserName};
 use crate::net::context::ServerContext;
 use crate::wire::json;
 
 #[derive(Deserialize)]
 struct NewMessage {
     message: Option<String>,
+    cipher: Option<Box<RawValue>>,
     data: Option<String>,
     /// The bytes of a request that is them.
     #[serde(skip)]
@@ -68,20 +70,17 @@ fn sent(answer: Event) -> Result<Response, Refusal> {
 /// The author of a request's message, for whom it is counted, and the message.
 fn authored(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<(Identity, RoomRequest), Refusal> {
     let wanted = if request.is_json() { request.json()? } else { plain(request)? };
-    let in_query = query::value(request.head.query, "user")?;
-    let name = wanted.user.or(in_query).map(|name| UserName::parse(&name)).transpose();
-    let author = author(context, request, name.map_err(|error| bad(format!("user {error}")))?)?;
+    let author = author(context, request, wanted.user)?;
     let idempotency_key = request.head.value("Idempotency-Key");
     let mid = wanted.mid.as_deref().or(idempotency_key).map(Mid::parse).transpose()?;
     let about = About::parse(wanted.reply_to, wanted.react_to)?;
-    let data = wanted.data.as_deref().map(json::parse_data).transpose()?.or(wanted.bytes);
-    let body = match (wanted.message, data, wanted.deleted) {
-        (None, None, Some(true)) => Body::Deleted(None),
-        (_, _, Some(true)) => return Err(bad("What removes a key has no message")),
-        (Some(text), None, _) => Body::Text(text.into()),
-        (None, Some(data), _) => data,
-        (Some(_), Some(_), _) => return Err(bad("A message is one of message and data")),
-        (None, None, _) => return Err(bad("message is missing")),
+    let (text, cipher, data) = (wanted.message.as_deref(), wanted.cipher.as_deref(), wanted.data.as_deref());
+    let is_empty = text.is_none() && cipher.is_none() && data.is_none() && wanted.bytes.is_none();
+    let body = match (wanted.deleted, wanted.bytes) {
+        (Some(true), _) if is_empty => Body::Deleted(None),
+        (Some(true), _) => return Err(bad("What removes a key has no message")),
+        (_, Some(bytes)) => bytes,
+        (_, None) => json::message_body(text, cipher, data)?,
     };
     let key = wanted.key.as_deref().map(Key::parse).transpose()?;
     let (if_seq, if_key_seq) = (wanted.if_seq, wanted.if_key_seq);
@@ -100,6 +99,7 @@ fn plain(request: &ApiRequest<'_>) -> Result<NewMessage, Refusal> {
     };
     Ok(NewMessage {
         message,
+        cipher: None,
         data: None,
         bytes,
         user: None,
@@ -114,8 +114,74 @@ fn plain(request: &ApiRequest<'_>) -> Result<NewMessage, Refusal> {
     })
 }
 
-/// The author of a message: the user of the token, or a guest with a free name.
-fn author(context: &ServerContext, request: &ApiRequest<'_>, name: Option<UserName>) -> Result<Identity, Refusal> {
+#[derive(Deserialize)]
+struct ChangedMessage {
+    message: Option<String>,
+    cipher: Option<Box<RawValue>>,
+    data: Option<String>,
+    user: Option<String>,
+}
+
+/// Edits a message, or deletes it: `PUT` and `DELETE /api/v1/rooms/R/messages/SEQ`. Blocks on the room.
+///
+/// # Errors
+/// Why it stays as it is.
+pub fn change(
+    context: &ServerContext,
+    request: &mut ApiRequest<'_>,
+    room: &str,
+    seq: &str,
+) -> Result<Response, Refusal> {
+    let (room, seq) = (request.room(room)?, number_of("message", seq)?);
+    let (author, body) = changed(context, request)?;
+    context.engine.change_message(&author, &room, (seq, body), request.address.counted)?;
+    Ok(Response::empty(204))
+}
+
+/// The same of a message to one user: `PUT` and `DELETE /api/v1/private/USER/messages/SEQ`. Blocks on its room.
+///
+/// # Errors
+/// As above; `unauthorized` for a guest.
+pub fn change_privately(
+    context: &ServerContext,
+    request: &mut ApiRequest<'_>,
+    with: &str,
+    seq: &str,
+) -> Result<Response, Refusal> {
+    let (with, seq) = (user_of(with)?, number_of("message", seq)?);
+    signed_in(request)?;
+    let (author, body) = changed(context, request)?;
+    context.engine.change_private_message(&author, &with, (seq, body), request.address.counted)?;
+    Ok(Response::empty(204))
+}
+
+/// Whose message a request changes, for whom it is counted, and what it says from then on.
+fn changed(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<(Identity, Body), Refusal> {
+    let (author, body) = if request.head.method == "DELETE" {
+        let note = query::value(request.head.query, "note")?.filter(|note| !note.is_empty());
+        let note = note.as_deref().map(Note::parse).transpose()?;
+        (author(context, request, None)?, Body::Deleted(note))
+    } else if request.is_json() {
+        let wanted: ChangedMessage = request.json()?;
+        let body = json::message_body(wanted.message.as_deref(), wanted.cipher.as_deref(), wanted.data.as_deref())?;
+        (author(context, request, wanted.user)?, body)
+    } else {
+        let body = match request.bytes()? {
+            Some(bytes) => Body::Data(bytes.into()),
+            None => Body::Text(request.text()?.into()),
+        };
+        (author(context, request, None)?, body)
+    };
+    let most = context.settings.load().limits.message_bytes;
+    RoomRequest::Edit { seq: 0, body: body.clone() }.check(most)?;
+    request.count_message(context)?;
+    Ok((author, body))
+}
+
+/// The author of a message: the user of the token, or a guest with a free name, which the body or the query says.
+fn author(context: &ServerContext, request: &ApiRequest<'_>, name: Option<String>) -> Result<Identity, Refusal> {
+    let name = name.or(query::value(request.head.query, "user")?).map(|name| UserName::parse(&name)).transpose();
+    let name = name.map_err(|error| bad(format!("user {error}")))?;
     match (&request.authenticated, name) {
         (Some(identity), Some(name)) if identity.user != name => {
             Err(Refusal::new(Code::Forbidden, format!("The token is {}'s, not {name}'s", identity.user)))
@@ -136,10 +202,14 @@ fn author(context: &ServerContext, request: &ApiRequest<'_>, name: Option<UserNa
 /// `unauthorized` for a guest, whose name may have been another's; `not_found` where nothing was said; `unavailable`.
 pub fn private_history(context: &ServerContext, request: &ApiRequest<'_>, with: &str) -> Result<Response, Refusal> {
     let with = user_of(with)?;
-    let who = request.authenticated.as_ref();
-    let who =
-        who.ok_or_else(|| Refusal::new(Code::Unauthorized, "A conversation is read by its two users: show a token"))?;
+    let who = signed_in(request)?;
     let span = request.span()?;
     let history = context.engine.private_history(who, &with, span, request.limit()?)?;
     Ok(Response::json(200, json::history_body(&history, span)))
+}
+
+/// Who shows a token.
+fn signed_in<'a>(request: &'a ApiRequest<'_>) -> Result<&'a Identity, Refusal> {
+    let who = request.authenticated.as_ref();
+    who.ok_or_else(|| Refusal::new(Code::Unauthorized, "A conversation is that of its two users: show a token"))
 }

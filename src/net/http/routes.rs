@@ -31,8 +31,12 @@ enum Route<'a> {
     /// Messages of any room.
     Search,
     Messages(&'a str),
+    /// One message of a room.
+    Message(&'a str, &'a str),
     /// The conversation with one user.
     Private(&'a str),
+    /// One message of it.
+    PrivateMessage(&'a str, &'a str),
     /// Which users have received or read a message.
     Receipts(&'a str, &'a str),
     /// One room.
@@ -215,6 +219,8 @@ fn of_rooms(context: &ServerContext, request: &mut ApiRequest<'_>, route: Route<
         (Route::Rooms, "POST") => rooms::create(context, request),
         (Route::Messages(room), "POST") => publishing::publish(context, request, room),
         (Route::Messages(room), _) => rooms::history(context, request, room),
+        (Route::Message(room, seq), _) => publishing::change(context, request, room, seq),
+        (Route::PrivateMessage(user, seq), _) => publishing::change_privately(context, request, user, seq),
         (Route::Private(user), "POST") => publishing::publish_privately(context, request, user),
         (Route::Private(user), _) => publishing::private_history(context, request, user),
         (Route::Receipts(room, seq), _) => rooms::receipts(context, request, room, seq),
@@ -286,8 +292,8 @@ fn route<'a>(context: &ServerContext, path: &'a str) -> Option<Route<'a>> {
                 Route::HookDelivery(token)
             } else if let Some(rest) = path.strip_prefix("/api/v1/admin/") {
                 Route::Admin(AdminRoute::of(rest)?)
-            } else if let Some(user) = private_with(path) {
-                Route::Private(user)
+            } else if let Some(rest) = path.strip_prefix("/api/v1/private/") {
+                return private_route(rest);
             } else if let Some(rest) = path.strip_prefix("/api/v1/webhooks") {
                 let parts: Vec<_> = rest.split('/').skip(1).collect();
                 return webhook_route(None, &parts).filter(|_| rest.is_empty() || rest.starts_with('/'));
@@ -298,10 +304,13 @@ fn route<'a>(context: &ServerContext, path: &'a str) -> Option<Route<'a>> {
     })
 }
 
-/// The user whose conversation a path names.
-fn private_with(path: &str) -> Option<&str> {
-    let user = path.strip_prefix("/api/v1/private/")?.strip_suffix("/messages")?;
-    (!user.is_empty() && !user.contains('/')).then_some(user)
+fn private_route(path: &str) -> Option<Route<'_>> {
+    Some(match *path.split('/').collect::<Vec<_>>() {
+        ["", ..] => return None,
+        [user, "messages"] => Route::Private(user),
+        [user, "messages", seq] => Route::PrivateMessage(user, seq),
+        _ => return None,
+    })
 }
 
 fn room_route(path: &str) -> Option<Route<'_>> {
@@ -310,6 +319,7 @@ fn room_route(path: &str) -> Option<Route<'_>> {
         ["", ..] => return None,
         [room] => Route::Room(room),
         [room, "messages"] => Route::Messages(room),
+        [room, "messages", seq] => Route::Message(room, seq),
         [room, "events"] => Route::Events(Some(room)),
         [room, "messages", seq, "receipts"] => Route::Receipts(room, seq),
         [room, "members"] => Route::Members(room),
@@ -358,7 +368,7 @@ fn allowed(route: Route<'_>) -> &'static str {
         | Route::Server
         | Route::Time => "GET, HEAD, OPTIONS",
         Route::Room(_) => "GET, HEAD, DELETE, OPTIONS",
-        Route::Member(..) | Route::Pin(..) => "PUT, DELETE, OPTIONS",
+        Route::Member(..) | Route::Pin(..) | Route::Message(..) | Route::PrivateMessage(..) => "PUT, DELETE, OPTIONS",
         Route::About(_) => "PUT, OPTIONS",
         Route::Claims | Route::Tickets | Route::DeviceCodes | Route::Codes | Route::Qr => "POST, OPTIONS",
         Route::HookDelivery(_) | Route::WebhookDelivery(..) => "POST, OPTIONS",
@@ -384,7 +394,9 @@ pub fn addresses() -> Vec<(String, &'static str)> {
         Route::Rooms,
         Route::Search,
         Route::Messages(room),
+        Route::Message(room, seq),
         Route::Private(user),
+        Route::PrivateMessage(user, seq),
         Route::Receipts(room, seq),
         Route::Room(room),
         Route::Members(room),
@@ -436,7 +448,9 @@ fn address(route: Route<'_>) -> String {
         Route::Rooms => "/api/v1/rooms".to_owned(),
         Route::Search => "/api/v1/search".to_owned(),
         Route::Messages(room) => format!("/api/v1/rooms/{room}/messages"),
+        Route::Message(room, seq) => format!("/api/v1/rooms/{room}/messages/{seq}"),
         Route::Private(user) => format!("/api/v1/private/{user}/messages"),
+        Route::PrivateMessage(user, seq) => format!("/api/v1/private/{user}/messages/{seq}"),
         Route::Receipts(room, seq) => format!("/api/v1/rooms/{room}/messages/{seq}/receipts"),
         Route::Room(room) => format!("/api/v1/rooms/{room}"),
         Route::Members(room) => format!("/api/v1/rooms/{room}/members"),

@@ -26,6 +26,25 @@ use crate::chat::{
 };
 use roomd_protocol::{JOIN_HISTORY_MAX, data};
 
+const ONE_BODY: &str = "A message is one of message, cipher and data";
+
+/// What a message says, by the fields that may say it.
+///
+/// # Errors
+/// `bad_request`: none does, several do, or it is no ciphertext or no data.
+pub fn message_body(message: Option<&str>, cipher: Option<&RawValue>, data: Option<&str>) -> Result<Body, Refusal> {
+    match (message, cipher, data) {
+        (Some(text), None, None) => Ok(Body::Text(text.into())),
+        (None, Some(cipher), None) if cipher.get().starts_with('{') => {
+            Ok(Body::Cipher(relayed::checked("cipher", cipher)?.into()))
+        }
+        (None, Some(_), None) => Err(Refusal::bad_request("cipher must be an object")),
+        (None, None, Some(data)) => parse_data(data),
+        (None, None, None) => Err(missing("message")),
+        _ => Err(Refusal::bad_request(ONE_BODY)),
+    }
+}
+
 /// Every field that any command has. Texts are borrowed where they hold no escapes.
 #[derive(Deserialize)]
 pub(in crate::wire) struct Fields<'a> {
@@ -177,29 +196,18 @@ impl Fields<'_> {
     }
 
     pub(in crate::wire) fn body(&self) -> Result<Body, Refusal> {
-        match (&self.message, self.cipher, self.has_data()) {
-            (Some(text), None, false) => Ok(Body::Text(text.as_ref().into())),
-            (None, Some(cipher), false) if cipher.get().starts_with('{') => {
-                Ok(Body::Cipher(relayed::checked("cipher", cipher)?.into()))
+        match self.data_apart {
+            None => message_body(self.message.as_deref(), self.cipher, self.data.as_deref()),
+            Some(_) if self.data.is_some() => {
+                Err(Refusal::bad_request("The data of a binary frame is behind its head, not in it"))
             }
-            (None, Some(_), false) => Err(Refusal::bad_request("cipher must be an object")),
-            (None, None, true) => self.data_body(),
-            (None, None, false) => Err(missing("message")),
-            _ => Err(Refusal::bad_request("A message is one of message, cipher and data")),
+            Some(bytes) if self.message.is_none() && self.cipher.is_none() => Ok(Body::Data(bytes.into())),
+            Some(_) => Err(Refusal::bad_request(ONE_BODY)),
         }
     }
 
     fn has_data(&self) -> bool {
         self.data.is_some() || self.data_apart.is_some()
-    }
-
-    fn data_body(&self) -> Result<Body, Refusal> {
-        match (&self.data, self.data_apart) {
-            (Some(_), Some(_)) => Err(Refusal::bad_request("The data of a binary frame is behind its head, not in it")),
-            (None, Some(bytes)) => Ok(Body::Data(bytes.into())),
-            (Some(text), None) => parse_data(text),
-            (None, None) => Err(missing("data")),
-        }
     }
 
     /// A message with all that may be said of it.

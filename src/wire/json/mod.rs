@@ -23,7 +23,7 @@ pub use admin::{
     room_overviews_body, server_audit_body,
 };
 pub use devices::{code_body, described_code_body, devices_body};
-pub use fields::parse_data;
+pub use fields::message_body;
 pub use hooks::{hook_body, hooks_body};
 pub use memberships::{admitted_body, described_invitation_body, invitation_body, invitations_body, memberships_body};
 pub use moderation::{audit_body, members_body, room_body};

@@ -248,10 +248,13 @@ pub struct Answers {
     pub statuses: Option<([u16; 6], [u16; 6])>,
 }
 
+/// Whoever may enter may read.
+const READS: ([u16; 6], [u16; 6]) = ([404, 404, 200, 200, 200, 200], [200; 6]);
+/// Moderators may.
+const RULES: ([u16; 6], [u16; 6]) = ([404, 404, 403, 204, 204, 204], [403, 403, 403, 204, 204, 204]);
+
 /// The row of a path and a method; `None`: there is none, and there has to be.
 pub fn answers(address: &str, method: &str) -> Option<Answers> {
-    const READS: ([u16; 6], [u16; 6]) = ([404, 404, 200, 200, 200, 200], [200; 6]);
-    const MODERATES: ([u16; 6], [u16; 6]) = ([404, 404, 403, 204, 204, 204], [403, 403, 403, 204, 204, 204]);
     let answers = |body, statuses| Some(Answers { body, statuses: Some(statuses) });
     let elsewhere = Some(Answers { body: "", statuses: None });
     match (address, method) {
@@ -266,6 +269,7 @@ pub fn answers(address: &str, method: &str) -> Option<Answers> {
             | "/api/v1/tickets"
             | "/hooks/{token}"
             | "/api/v1/private/{user}/messages"
+            | "/api/v1/private/{user}/messages/{seq}"
             | "/api/v1/claims/{user}"
             | "/api/v1/memberships"
             | "/api/v1/qr"
@@ -284,14 +288,6 @@ pub fn answers(address: &str, method: &str) -> Option<Answers> {
         // Which rooms it looks into is in `tests/sockets/searching.rs`.
         ("/api/v1/search", "GET" | "HEAD") => answers("", ([400; 6], [400; 6])),
         ("/api/v1/rooms", "POST") => answers(r#"{"room":"R"}"#, ([409; 6], [409; 6])),
-        ("/api/v1/rooms/{room}/messages", "GET" | "HEAD") => answers("", READS),
-        ("/api/v1/rooms/{room}/messages", "POST") => {
-            answers(r#"{"message":"hi"}"#, ([403, 403, 201, 201, 201, 201], [201; 6]))
-        }
-        ("/api/v1/rooms/{room}/events" | "/api/v1/events?room={room}", "GET") => {
-            answers("", ([403, 403, 200, 200, 200, 200], [200; 6]))
-        }
-        ("/api/v1/rooms/{room}/messages/{seq}/receipts", "GET" | "HEAD") => answers("", READS),
         ("/api/v1/rooms/{room}" | "/api/v1/rooms/{room}/members", "GET" | "HEAD") => answers("", READS),
         ("/api/v1/rooms/{room}", "DELETE") => {
             answers("", ([404, 404, 403, 403, 204, 204], [403, 403, 403, 403, 204, 204]))
@@ -304,11 +300,11 @@ pub fn answers(address: &str, method: &str) -> Option<Answers> {
         ("/api/v1/rooms/{room}/invitations", "POST") => {
             answers("{}", ([404, 404, 403, 201, 201, 201], [403, 403, 403, 201, 201, 201]))
         }
-        ("/api/v1/rooms/{room}/invitations/{seq}", "DELETE") => answers("", MODERATES),
-        ("/api/v1/rooms/{room}/members/{user}", "PUT") => answers("", MODERATES),
-        ("/api/v1/rooms/{room}/members/{user}", "DELETE") => answers("", MODERATES),
-        ("/api/v1/rooms/{room}/about", "PUT") => answers(r#"{"subject":"Tea"}"#, MODERATES),
-        ("/api/v1/rooms/{room}/pins/{seq}", "PUT" | "DELETE") => answers("", MODERATES),
+        ("/api/v1/rooms/{room}/invitations/{seq}", "DELETE") => answers("", RULES),
+        ("/api/v1/rooms/{room}/members/{user}", "PUT") => answers("", RULES),
+        ("/api/v1/rooms/{room}/members/{user}", "DELETE") => answers("", RULES),
+        ("/api/v1/rooms/{room}/about", "PUT") => answers(r#"{"subject":"Tea"}"#, RULES),
+        ("/api/v1/rooms/{room}/pins/{seq}", "PUT" | "DELETE") => answers("", RULES),
         // There is no hook of this number.
         ("/api/v1/rooms/{room}/hooks/{seq}", "DELETE") => {
             answers("", ([404, 404, 403, 404, 404, 404], [403, 403, 403, 404, 404, 404]))
@@ -319,8 +315,29 @@ pub fn answers(address: &str, method: &str) -> Option<Answers> {
         ("/api/v1/rooms/{room}/audit" | "/api/v1/rooms/{room}/hooks", "GET" | "HEAD") => {
             answers("", ([404, 404, 403, 200, 200, 200], [403, 403, 403, 200, 200, 200]))
         }
+        _ if address.contains("/messages") || address.contains("/events") => of_messages(address, method),
         _ if address.starts_with("/api/v1/admin/") => of_admin(address, method),
         _ if address.contains("/webhooks") => of_webhooks(address, method),
+        _ => None,
+    }
+}
+
+/// The same, of what is said.
+fn of_messages(address: &str, method: &str) -> Option<Answers> {
+    let answers = |body, statuses| Some(Answers { body, statuses: Some(statuses) });
+    match (address, method) {
+        ("/api/v1/rooms/{room}/messages", "GET" | "HEAD") => answers("", READS),
+        ("/api/v1/rooms/{room}/messages", "POST") => {
+            answers(r#"{"message":"hi"}"#, ([403, 403, 201, 201, 201, 201], [201; 6]))
+        }
+        ("/api/v1/rooms/{room}/events" | "/api/v1/events?room={room}", "GET") => {
+            answers("", ([403, 403, 200, 200, 200, 200], [200; 6]))
+        }
+        ("/api/v1/rooms/{room}/messages/{seq}", "PUT") => {
+            answers(r#"{"message":"mine"}"#, ([404, 404, 403, 403, 403, 403], [403; 6]))
+        }
+        ("/api/v1/rooms/{room}/messages/{seq}", "DELETE") => answers("", RULES),
+        ("/api/v1/rooms/{room}/messages/{seq}/receipts", "GET" | "HEAD") => answers("", READS),
         _ => None,
     }
 }

@@ -18,7 +18,7 @@ export function Banners({ chat, room, now, ui }) {
 }
 
 function silenceText({ silence, mute }) {
-  if (silence === "announcement") return "Only moderators can write here. You can read.";
+  if (silence === "announcement") return "Only moderators and people with a voice can write here. You can read.";
   return `You are muted in this room${mute.until < Infinity ? ` until ${formatDateTime(mute.until)}` : ""}. You can read, but not write.`;
 }
 

@@ -48,7 +48,7 @@ export class MemberActions extends Component {
       <li><button type="button" onClick=${onMessage}>Message privately</button></li>
       ${mayModerate && isOwner && (role === "moderator" ? this.#action("Make a member", "role", "no longer moderates this room", { role: "member" })
         : this.#action("Make a moderator", "role", "may mute and remove others, and delete their messages", { role: "moderator" }))}
-      ${mayModerate && (role === "voice" ? this.#action("Take the voice", "role", "no longer writes where only moderators do", { role: "member" })
+      ${mayModerate && (role === "voice" ? this.#action("Take the voice", "role", "no longer writes where only moderators and people with a voice can", { role: "member" })
         : policy.info.announcement && role !== "moderator" && this.#action("Give a voice", "role", "may write here as moderators may", { role: "voice" }))}
       ${mayModerate && html`<li><label class="row">Mute or ban for <select onChange=${({ target }) => this.setState({ duration: DURATIONS[target.value][0] })}>
         ${DURATIONS.map(([s, label], i) => html`<option key=${label} value=${i} selected=${s === duration}>${label}</option>`)}</select></label></li>`}

@@ -103,7 +103,7 @@ const handlers = {
     if (!room) return;
     room.announcement = announcement ?? room.announcement;
     const changed = [
-      announcement !== undefined && (announcement ? "only moderators can post" : "everyone can post"),
+      announcement !== undefined && (announcement ? "only moderators and people with a voice can post" : "everyone can post"),
       slow_mode_s !== undefined && (slow_mode_s > 0 ? `one message every ${durationOf(slow_mode_s)}` : "no slow mode"),
       members_max !== undefined && (members_max > 0 ? `at most ${members_max} people` : "no limit of people"),
       open_subject !== undefined && (open_subject ? "everyone can set the topic" : "only moderators can set the topic"),

@@ -102,7 +102,7 @@ export class RoomDialog extends Component {
       </ul>
       ${privilege >= PRIVILEGE.moderator && html`<h3>Rules</h3>
         <label class="check"><input type="checkbox" checked=${info.announcement}
-          onChange=${({ target }) => this.#send("settings", { announcement: target.checked })} /> Only moderators can post</label>
+          onChange=${({ target }) => this.#send("settings", { announcement: target.checked })} /> Only moderators and people with a voice can post</label>
         <label class="row">Slow mode <select onChange=${({ target }) => this.#send("settings", { slow_mode_s: Number(target.value) })}>
           ${[...new Set([...SLOW_S, info.slow_mode_s ?? 0])].map((s) => html`<option key=${s} value=${s} selected=${s === (info.slow_mode_s ?? 0)}>${s === 0 ? "off" : `one message every ${durationOf(s)}`}</option>`)}</select></label>
         <label class="row">People at most <input name="members_max" type="number" min="0" max="1000000" placeholder="no limit" value=${typed.members_max ?? (info.members_max || "")}

@@ -334,7 +334,7 @@ const ROWS: &[Row] = &[
         }),
     row(Cost::Other).json(&["settings"], |fields| fields.moderate(ModerationRequest::Settings(fields.settings()?))),
     row(Cost::Other).text("/slow SECONDS|off", "one message of each user in so many seconds", moderation::slow),
-    row(Cost::Other).text("/announce on|off", "only moderators speak", moderation::announce),
+    row(Cost::Other).text("/announce on|off", "only moderators and users with a voice speak", moderation::announce),
     row(Cost::Other).text("/limit NUMBER|off", "at most so many users in the room", moderation::limit),
     row(Cost::Other).text("/opentopic on|off", "everybody sets the topic", moderation::open_topic),
     row(Cost::Other)

@@ -168,8 +168,8 @@ test("a member in the panel leads to what one may do with them, and a muted memb
   // What only moderators may do is said before somebody tries.
   await page.keyboard.press("Escape");
   await about(ann);
-  await page.getByLabel("Only moderators can post").click();
-  await bob.page.locator(".banner", { hasText: "Only moderators can write here." }).waitFor();
+  await page.getByLabel("Only moderators and people with a voice can post").click();
+  await bob.page.locator(".banner", { hasText: "Only moderators and people with a voice can write here." }).waitFor();
   await page.getByLabel("People at most").fill("5");
   await page.getByLabel("People at most").blur();
   await bob.row("Ann changed the settings: at most 5 people").waitFor();
@@ -179,17 +179,17 @@ test("a member in the panel leads to what one may do with them, and a muted memb
   await page.getByLabel("Menu for Bob").click();
   await page.getByRole("button", { name: "Give a voice" }).click();
   await bob.row("Ann gave Bob a voice").waitFor();
-  await bob.page.locator(".banner", { hasText: "Only moderators can write here." }).waitFor({ state: "detached" });
+  await bob.page.locator(".banner", { hasText: "Only moderators and people with a voice can write here." }).waitFor({ state: "detached" });
   await bob.say("thanks for the voice");
   await ann.row("thanks for the voice").waitFor();
   await look(page, "voice");
   await page.getByRole("button", { name: "Take the voice" }).click();
   await page.getByLabel("Menu for Bob").press("Escape");
   // What an event does not name stays as it was.
-  await bob.page.locator(".banner", { hasText: "Only moderators can write here." }).waitFor();
+  await bob.page.locator(".banner", { hasText: "Only moderators and people with a voice can write here." }).waitFor();
   await look(page, "room-limits");
-  await page.getByLabel("Only moderators can post").click();
-  await bob.page.locator(".banner", { hasText: "Only moderators can write here." }).waitFor({ state: "detached" });
+  await page.getByLabel("Only moderators and people with a voice can post").click();
+  await bob.page.locator(".banner", { hasText: "Only moderators and people with a voice can write here." }).waitFor({ state: "detached" });
   await about(bob);
   await bob.page.getByText("Change the topic", { exact: true }).click();
   assert.equal(await bob.page.getByLabel("Description").count(), 0);

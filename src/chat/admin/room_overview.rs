@@ -18,7 +18,7 @@ pub struct RoomOverview {
     pub owner: Option<UserName>,
     /// Users on its list.
     pub listed: usize,
-    /// Slow mode, and whether only moderators write.
+    /// Slow mode, and whether only moderators write, and users with a voice.
     pub settings: RoomSettings,
     /// The number of its newest message, when and by whom it was said; `None` where nothing is stored.
     pub last: Option<(u64, Time, UserName)>,

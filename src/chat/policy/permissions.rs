@@ -67,15 +67,8 @@ impl Policy {
         let is_resignation = matches!(request, ModerationRequest::Remove { user } if user == actor.user);
         let is_open = self.may_describe(actor, request, now);
         let privilege_min = request.privilege_min(self);
-        if privilege < privilege_min && !is_resignation && !is_open {
-            return Err(forbidden(match (self.owner(), privilege_min) {
-                (None, Privilege::Moderator) => {
-                    "This room belongs to nobody: only its operators may do that, or an admin"
-                }
-                (None, _) => "This room belongs to nobody: only an admin may do that",
-                (Some(_), Privilege::Moderator) => "Only the moderators of this room may do that",
-                (Some(_), _) => "Only the owner of this room may do that",
-            }));
+        if !is_resignation && !is_open {
+            self.check_privilege(actor, privilege_min)?;
         }
         match request {
             ModerationRequest::Invite { user } => self.invite(user, now),
@@ -124,6 +117,22 @@ impl Policy {
             ModerationRequest::Accept => Ok(self.accept(actor)),
             ModerationRequest::End => Ok(Some(ModerationChange::Ended)),
         }
+    }
+
+    /// Whether a user has a privilege, or a higher one.
+    ///
+    /// # Errors
+    /// Who has it, for people to read.
+    pub fn check_privilege(&self, actor: Actor<'_>, privilege: Privilege) -> Result<(), Refusal> {
+        if self.privilege(actor) >= privilege {
+            return Ok(());
+        }
+        Err(forbidden(match (self.owner(), privilege) {
+            (None, Privilege::Moderator) => "This room belongs to nobody: only its operators may do that, or an admin",
+            (None, _) => "This room belongs to nobody: only an admin may do that",
+            (Some(_), Privilege::Moderator) => "Only the moderators of this room may do that",
+            (Some(_), _) => "Only the owner of this room may do that",
+        }))
     }
 
     /// Whether a request changes nothing but a subject that whoever speaks may change.

@@ -86,6 +86,11 @@ impl Client {
         }
     }
 
+    /// A line was no text.
+    pub fn not_text(&mut self) {
+        self.fail("*", "INVALID_UTF8", "", "A line must be UTF-8, without NUL");
+    }
+
     /// Whether the client knows `FAIL`: it says so, or uses a command whose errors are nothing else.
     fn knows_fail(&self, command: &str) -> bool {
         let says_so = self.capabilities.has(CapabilitySet::STANDARD_REPLIES);

@@ -231,7 +231,7 @@ impl Handler for Conversation {
                 None
             }),
             IrcInput::NotText => self.paid("", Cost::Other, |this| {
-                this.client.fail("*", "INVALID_UTF8", "", "A line must be UTF-8");
+                this.client.not_text();
                 None
             }),
         };

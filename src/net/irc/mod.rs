@@ -66,13 +66,13 @@ fn converse(
     let (total, transport) = (&context.engine.metrics.outbox_total, Arc::clone(socket) as Arc<dyn Transport>);
     let outbox = Outbox::new(total, transport, limits, ping);
     welcome::write(context, &mut client);
-    // The last line of the welcome comes when the client can be found: what waits for it comes before.
+    // The last line of the welcome comes when the client has been given what waits for it.
     let mut greeting = std::mem::take(&mut client.out);
     let last_line = greeting[..greeting.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     client.out = greeting.split_off(last_line);
-    let link = Link { context, socket, limits, read_timeout: Some(limits.pong_timeout), greeting, refusal };
+    let link = Link { context, socket, limits, read_timeout: Some(limits.pong_timeout), greeting: Vec::new(), refusal };
     let open = |outbox: &Arc<Outbox>| {
-        let connection = Connection::open(&context.engine, Arc::clone(outbox), options, identity);
+        let connection = Connection::open_with(&context.engine, Arc::clone(outbox), options, identity, greeting.into());
         drop(reservation);
         let end = connection.ended();
         let own = connection.as_others_see();

@@ -143,7 +143,7 @@ impl Registration<'_> {
                 return Step::Next;
             }
             IrcInput::NotText => {
-                self.client.fail("*", "INVALID_UTF8", "", "A line must be UTF-8");
+                self.client.not_text();
                 return Step::Next;
             }
         };

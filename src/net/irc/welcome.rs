@@ -12,8 +12,9 @@ use crate::wire::irc::IDENT_BYTES_MAX;
 use roomd_protocol::{DISPLAY_NAME_CHARS_MAX, ROOM_CHARS_MAX, USER_CHARS_MAX};
 
 const VERSION: &str = concat!("roomd-", env!("CARGO_PKG_VERSION"));
-/// The modes of users, and those of channels.
-const USER_MODES: &str = "Bio";
+/// The modes of users.
+pub const USER_MODES: &str = "Bio";
+/// The modes of channels.
 const CHANNEL_MODES: &str = "bilmnoqstv";
 /// Targets of one command, at most.
 pub const TARGETS_MAX: usize = 4;

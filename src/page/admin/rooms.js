@@ -18,7 +18,7 @@ const COLUMNS = [
 ];
 
 function policy({ private: isPrivate, listed, announcement, slow_mode_s: slow }) {
-  const words = [isPrivate ? "private" : "public", listed > 0 && `${listed} listed`, announcement && "only moderators post", slow > 0 && `slow: ${slow} s`];
+  const words = [isPrivate ? "private" : "public", listed > 0 && `${listed} listed`, announcement && "only moderators and people with a voice post", slow > 0 && `slow: ${slow} s`];
   return words.filter(Boolean).join(", ");
 }
 

@@ -7,6 +7,7 @@
 
 mod context;
 mod line;
+mod modes;
 mod names;
 mod print;
 mod refusal;
@@ -16,6 +17,7 @@ mod write;
 
 pub use context::Context;
 pub use line::{Line, PARAMS_MAX};
+pub use modes::{ModeChange, parse_modes, print_modes};
 pub use names::{
     IDENT_BYTES_MAX, NameProblem, channel, guest_nick, ident, is_channel, nick, parse_ident, room, source, user,
 };

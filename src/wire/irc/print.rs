@@ -5,6 +5,7 @@
 //! has no form for an event, it is a NOTICE of the server, or nothing where nobody would miss it.
 
 use super::context::Context;
+use super::modes::print_modes;
 use super::names::{channel, nick, source, user};
 use super::refusal;
 use super::tags;
@@ -380,22 +381,14 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
 fn mode_changes(settings: RoomSettings) -> Option<String> {
     let RoomSettings { announcement, members_max, open_subject, slow_mode_s: _ } = settings;
     let modes = [
-        (announcement == Some(false), "-m"),
-        (members_max == Some(0), "-l"),
-        (open_subject == Some(true), "-t"),
-        (announcement == Some(true), "+m"),
-        (open_subject == Some(false), "+t"),
-        (members_max.is_some_and(|most| most > 0), "+l"),
+        (announcement == Some(false), (false, 'm')),
+        (members_max == Some(0), (false, 'l')),
+        (open_subject == Some(true), (false, 't')),
+        (announcement == Some(true), (true, 'm')),
+        (open_subject == Some(false), (true, 't')),
+        (members_max.is_some_and(|most| most > 0), (true, 'l')),
     ];
-    let (mut changes, mut sign) = (String::new(), "");
-    for (_, mode) in modes.iter().filter(|(is_on, _)| *is_on) {
-        let (own, letter) = mode.split_at(1);
-        if own != sign {
-            changes.push_str(own);
-            sign = own;
-        }
-        changes.push_str(letter);
-    }
+    let mut changes = print_modes(modes.into_iter().filter(|(is_changed, _)| *is_changed).map(|(_, change)| change));
     let parameter = members_max.filter(|most| *most > 0).map(|most| format!(" {most}"));
     changes.push_str(&parameter.unwrap_or_default());
     Some(changes).filter(|changes| !changes.is_empty())

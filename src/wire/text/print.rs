@@ -351,7 +351,7 @@ fn settings_text(settings: RoomSettings) -> String {
         seconds => format!("slow mode to one message in {seconds} s"),
     });
     let announcement = settings.announcement.map(|on| match on {
-        true => "the room to announcements: only moderators speak".to_owned(),
+        true => "the room to announcements: only moderators and users with a voice speak".to_owned(),
         false => "the room to conversation: everybody speaks".to_owned(),
     });
     let members_max = settings.members_max.map(|most| match most {

@@ -12,7 +12,7 @@ use super::{enters, fate, parsed};
 
 /// A line about the channel `#R`, and the command that does the same; `ID` is the id of its message. With a numeric, an
 /// answer that has it is a yes; otherwise one that has no error.
-const LINES: [(&str, &str, Option<&str>); 25] = [
+const LINES: [(&str, &str, Option<&str>); 29] = [
     ("JOIN #R", r#"{"type":"join","room":"R"}"#, None),
     ("PART #R", r#"{"type":"leave","room":"R"}"#, None),
     ("PRIVMSG #R :hi", r#"{"type":"message","room":"R","message":"hi"}"#, None),
@@ -38,6 +38,11 @@ const LINES: [(&str, &str, Option<&str>); 25] = [
     ("MODE #R +o Tim", r#"{"type":"role","room":"R","user":"Tim","role":"moderator"}"#, None),
     ("MODE #R +v Tim", r#"{"type":"role","room":"R","user":"Tim","role":"voice"}"#, None),
     ("MODE #R +q Tim", r#"{"type":"role","room":"R","user":"Tim","role":"moderator"}"#, None),
+    // These change nothing, and need the same rights.
+    ("MODE #R -o Tim", r#"{"type":"role","room":"R","user":"Tim","role":"moderator"}"#, None),
+    ("MODE #R -v Tim", r#"{"type":"role","room":"R","user":"Tim","role":"voice"}"#, None),
+    ("MODE #R -m", r#"{"type":"settings","room":"R","slow_mode_s":5}"#, None),
+    ("MODE #R +n", r#"{"type":"settings","room":"R","slow_mode_s":5}"#, None),
 ];
 
 /// Commands that concern no room, or that are refused to everybody, or, as NOTICE, never answered. INVITE is tried for

@@ -190,10 +190,13 @@ fn what_there_is_not_has_its_numeric() {
         ("MODE #a +x", "472 alice x :is unknown mode char to me"),
         ("MODE #a +o", "696 alice #a o * :It needs a nick"),
         ("MODE #a -n", "696 alice #a n * :This is decided when a room is made, and stays"),
-        (
-            "MODE #a +q alice",
-            "696 alice #a q alice :alice is a guest, who can have no role: the nick has to be registered",
-        ),
+        ("MODE #a +q alice", "482 alice #a :This room belongs to nobody: only an admin may do that"),
+        ("JOIN ,,", "461 alice JOIN :Not enough parameters"),
+        ("PART ,", "461 alice PART :Not enough parameters"),
+        ("KICK #a ,", "461 alice KICK :Not enough parameters"),
+        ("PRIVMSG , :x", "411 alice :No recipient given (PRIVMSG)"),
+        ("NAMES ,", "366 alice * :End of /NAMES list"),
+        ("REDACT alice x", "FAIL REDACT INVALID_TARGET alice :What one says to oneself is kept nowhere"),
         ("TOPIC #a", "331 alice #a :No topic is set"),
         ("TOPIC #zz", "403 alice #zz :No such channel"),
         ("KICK #a zz", "401 alice zz :No such nick/channel"),
@@ -210,6 +213,11 @@ fn what_there_is_not_has_its_numeric() {
     assert!(told[1].strip_prefix(":irc.roomd 329 alice #a ").unwrap().parse::<u64>().unwrap() > 1_700_000_000);
     alice.expect(&"x".repeat(511), &[":irc.roomd 417 alice :A line may have 512 bytes"]);
     alice.expect("MODE alice +i", &[":alice!~u@irc.roomd MODE alice :+i"]);
+    for (line, command) in [("KICK #a v,w,x,y,z", "KICK"), ("NAMES #v,#w,#x,#y,z", "NAMES")] {
+        let told = alice.ask(line);
+        let beyond = format!(":irc.roomd 407 alice z :{command} takes 4 targets at most");
+        assert_eq!(told.last(), Some(&beyond), "{line}");
+    }
     for (line, end) in
         [("INFO", " 374 "), ("HELP", " 706 "), ("LINKS", " 365 "), ("LUSERS", " 266 "), ("TIME", " 391 ")]
     {

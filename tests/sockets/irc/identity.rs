@@ -107,3 +107,20 @@ fn clients_that_are_registering_are_counted() {
     bob.ending();
     assert_eq!(unknown(&mut alice), ":irc.roomd 253 alice 0 :unknown connection(s)");
 }
+
+#[test]
+fn who_reads_the_first_line_of_the_welcome_is_found_by_others() {
+    let server = server();
+    let mut alice = IrcClient::named(&server, "alice");
+    let mut others = Vec::new();
+    for number in 2..40 {
+        let mut other = IrcClient::connect(&server);
+        other.say(&format!("NICK other{number}"));
+        other.say("USER u 0 * :Somebody");
+        other.wait_for(" 001 ");
+        alice.expect(&format!("ISON other{number}"), &[&format!(":irc.roomd 303 alice :other{number}")]);
+        let told = alice.ask("LUSERS");
+        assert_eq!(told[0], format!(":irc.roomd 251 alice :There are {number} users and 0 invisible on 1 servers"));
+        others.push(other);
+    }
+}

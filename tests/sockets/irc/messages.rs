@@ -85,7 +85,7 @@ fn several_targets_get_one_message_each() {
     alice.settle();
     alice.expect("PRIVMSG #a,bob,zz :x", &[":irc.roomd 401 alice zz :zz is not online"]);
     assert_eq!(bob.settle(), [":alice!~u@irc.roomd PRIVMSG #a :x", ":alice!~u@irc.roomd PRIVMSG bob :x"]);
-    alice.expect("PRIVMSG #a,#a,#a,#a,bob :x", &[":irc.roomd 407 alice bob :One message has 4 targets at most"]);
+    alice.expect("PRIVMSG #a,#a,#a,#a,bob :x", &[":irc.roomd 407 alice bob :PRIVMSG takes 4 targets at most"]);
 }
 
 #[test]

@@ -55,6 +55,114 @@ fn a_mode_without_what_it_needs_is_refused() {
 }
 
 #[test]
+fn who_may_not_change_a_mode_is_told_so_whatever_it_would_change() {
+    let server = server();
+    let (mut alice, mut bob) = (IrcClient::named(&server, "alice"), IrcClient::named(&server, "bob"));
+    alice.ask("JOIN #a");
+    bob.ask("JOIN #a");
+    alice.settle();
+    let refused = ":irc.roomd 482 bob #a :This room belongs to nobody: only its operators may do that, or an admin";
+    for change in [
+        "-v bob",
+        "+v bob",
+        "-v alice",
+        "-o bob",
+        "+o bob",
+        "-o alice",
+        "+v zz",
+        "+o",
+        "-b zz!*@*",
+        "+b *",
+        "-b m:zz!*@*",
+        "-m",
+        "+t",
+        "-t",
+        "-l",
+        "+l",
+        "+l x",
+        "+n",
+        "-n",
+        "-i",
+        "+s",
+        "+k beer",
+        "-k",
+        "+b bob!*@*",
+    ] {
+        bob.expect(&format!("MODE #a {change}"), &[refused]);
+    }
+    let only_an_admin = ":irc.roomd 482 bob #a :This room belongs to nobody: only an admin may do that";
+    bob.expect("MODE #a +q bob", &[only_an_admin]);
+    // Each change that is refused has its answer, and a list is for everybody.
+    bob.expect(
+        "MODE #a -v+bx-vb bob zz!*@* bob",
+        &[
+            refused,
+            refused,
+            ":irc.roomd 472 bob x :is unknown mode char to me",
+            refused,
+            ":irc.roomd 368 bob #a :End of channel ban list",
+        ],
+    );
+    assert_eq!(alice.settle(), [""; 0]);
+}
+
+#[test]
+fn a_change_that_cannot_be_is_told_with_its_mode() {
+    let server = server();
+    let (mut alice, mut bob) = (IrcClient::named(&server, "alice"), IrcClient::named(&server, "bob"));
+    alice.ask("JOIN #a");
+    bob.ask("JOIN #a");
+    alice.settle();
+    alice.expect("MODE #a -b zz!*@*", &[":irc.roomd 696 alice #a b zz!*@* :zz is not banned"]);
+    alice.expect("MODE #a -b m:zz!*@*", &[":irc.roomd 696 alice #a b m:zz!*@* :zz is not muted"]);
+    // A key that there is not takes no nick with it.
+    let told = alice.ask("MODE #a +kv beer bob");
+    assert!(told[0].starts_with(":irc.roomd 696 alice #a k * :"), "{told:?}");
+    assert_eq!(told[1..], [":alice!~u@irc.roomd MODE #a +v bob"]);
+    // The fifth is told as well.
+    alice.expect(
+        "MODE #a -v+v-v+v-v bob bob bob bob bob",
+        &[
+            ":alice!~u@irc.roomd MODE #a -v bob",
+            ":alice!~u@irc.roomd MODE #a +v bob",
+            ":alice!~u@irc.roomd MODE #a -v bob",
+            ":alice!~u@irc.roomd MODE #a +v bob",
+            ":irc.roomd 696 alice #a v bob :One MODE has 4 of these at most",
+        ],
+    );
+    // A list is told once.
+    alice.expect("MODE #a bbbb+b-b", &[":irc.roomd 368 alice #a :End of channel ban list"]);
+    bob.settle();
+}
+
+#[test]
+fn a_user_mode_has_the_sign_before_it() {
+    let server = server();
+    let mut alice = IrcClient::named(&server, "alice");
+    let unknown = ":irc.roomd 501 alice :Unknown MODE flag";
+    let no_operator = ":irc.roomd 481 alice :Permission Denied- OPER makes an operator";
+    let mode = |modes: &str| format!(":alice!~u@irc.roomd MODE alice :{modes}");
+    for (asked, answer, after) in [
+        ("+iB", &[mode("+iB")][..], "+Bi"),
+        ("-iB", &[mode("+i-B")], "+i"),
+        ("B", &[mode("+B")], "+Bi"),
+        ("+i-B", &[mode("+i-B")], "+i"),
+        ("+B-B", &[mode("-B")], "+i"),
+        ("-B+B", &[mode("+B")], "+Bi"),
+        ("+xBy", &[unknown.to_owned(), mode("+B")], "+Bi"),
+        ("+x", &[unknown.to_owned()], "+Bi"),
+        ("+-", &[], "+Bi"),
+        ("-o", &[mode("-o")], "+Bi"),
+        ("+i -B", &[mode("+i-B")], "+i"),
+        ("+o", &[no_operator.to_owned(), mode("-o")], "+i"),
+    ] {
+        let answer: Vec<_> = answer.iter().map(String::as_str).collect();
+        alice.expect(&format!("MODE alice {asked}"), &answer);
+        alice.expect("MODE alice", &[&format!(":irc.roomd 221 alice {after}")]);
+    }
+}
+
+#[test]
 fn a_voice_is_shown_before_the_nick_and_ends_with_its_own_mode() {
     let server = server();
     let (mut alice, mut bob) = (IrcClient::named(&server, "alice"), IrcClient::named(&server, "bob"));

@@ -60,7 +60,7 @@ fn what_comes_before_the_registration_is_answered() {
     }
     client.expect(&"x".repeat(600), &[":irc.roomd 417 * :A line may have 512 bytes"]);
     client.send(b"NICK \xff\r\n");
-    assert_eq!(client.settle(), [":irc.roomd FAIL * INVALID_UTF8 :A line must be UTF-8"]);
+    assert_eq!(client.settle(), [":irc.roomd FAIL * INVALID_UTF8 :A line must be UTF-8, without NUL"]);
     client.say("QUIT");
     assert_eq!(client.ending(), ["ERROR :Closing link: You left"].map(|line| format!(":irc.roomd {line}")));
 }

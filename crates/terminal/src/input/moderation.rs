@@ -82,7 +82,7 @@ pub const COMMANDS: [CommandSpec; 18] = [
     CommandSpec {
         name: "/announce",
         arguments: "on|off",
-        help: "let only moderators write, and users with a voice",
+        help: "let only moderators and users with a voice write",
         parse: |rest| on_or_off("announcement", rest),
     },
     CommandSpec {

@@ -109,7 +109,7 @@ fn why(event: &Value) -> String {
 fn settings(event: &Value) -> String {
     let is_on = |field: &str| event[field].as_bool();
     let writers = is_on("announcement").map(|on| match on {
-        true => "only moderators may write".to_owned(),
+        true => "only moderators and users with a voice may write".to_owned(),
         false => "everybody may write".to_owned(),
     });
     let slow = event["slow_mode_s"].as_u64().map(|seconds| match seconds {

@@ -13,6 +13,8 @@ pub mod stream;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::chat::capabilities::Capabilities;
 use crate::chat::session_state::{Action, SessionState};
 use crate::chat::{
@@ -78,18 +80,31 @@ impl Connection {
     #[must_use]
     #[inline(never)]
     pub fn open(engine: &Arc<Engine>, outbox: Arc<Outbox>, options: ConnectionOptions, who: Identity) -> Box<Self> {
-        Self::open_as(engine, outbox, options, who, engine.number())
+        Self::open_as(engine, outbox, options, (who, engine.number()), Bytes::new())
     }
 
-    /// The same; `number` is the connection's.
+    /// The same of a client that is greeted: with the first thing that it is sent, others find it.
+    #[must_use]
+    #[inline(never)]
+    pub fn open_with(
+        engine: &Arc<Engine>,
+        outbox: Arc<Outbox>,
+        options: ConnectionOptions,
+        who: Identity,
+        greeting: Bytes,
+    ) -> Box<Self> {
+        Self::open_as(engine, outbox, options, (who, engine.number()), greeting)
+    }
+
+    /// The same; the number is the connection's.
     #[must_use]
     #[inline(never)]
     fn open_as(
         engine: &Arc<Engine>,
         outbox: Arc<Outbox>,
         options: ConnectionOptions,
-        who: Identity,
-        number: u64,
+        (who, number): (Identity, u64),
+        greeting: Bytes,
     ) -> Box<Self> {
         let (recipient, form) = (Arc::clone(&outbox) as _, Form::Bytes(options.encoding));
         let endpoint = Endpoint { recipient, form, authors: engine.authors.clone() };
@@ -104,6 +119,10 @@ impl Connection {
         let resume = token.as_ref().map(Token::text);
         let welcome = options.capabilities().welcome.then(|| engine.welcome(who, limits, number, resume));
         let entry = engine.directory.register_with(peer, || {
+            if !greeting.is_empty() {
+                // An outbox that cannot take it has ended, which its reader sees.
+                _ = outbox.control(greeting);
+            }
             if let Some(welcome) = welcome {
                 // As in `reply`.
                 _ = endpoint.send(None, &Arc::new(welcome), Slow::Disconnect);

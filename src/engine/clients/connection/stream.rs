@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{Connection, ConnectionOptions};
 use crate::chat::room::{JoinRequest, ReplayRange};
 use crate::chat::{End, Identity, JoinOptions, Position, Refusal, RoomName};
@@ -97,7 +99,7 @@ impl Connection {
         who: Identity,
         EnteredRooms { number, rooms }: EnteredRooms,
     ) -> (Box<Self>, Option<End>) {
-        let mut connection = Self::open_as(engine, outbox, options, who, number);
+        let mut connection = Self::open_as(engine, outbox, options, (who, number), Bytes::new());
         let mut end = connection.ended();
         for (i, EnteredRoom { handle, gate, replay }) in rooms.into_iter().enumerate() {
             let room = handle.room().clone();

@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use super::marks::tell_mark_of_joined;
+use super::{no_target, targets, tell_beyond};
 use crate::chat::policy::{
     Description, ModerationRequest, Policy, Role, RoomOptions, SUBJECT_BYTES_MAX, SubjectAuthor,
 };
 use crate::chat::{
-    Command, Cost, End, Event, JoinOptions, Note, Presence, RoomName, RoomRequest, RoomSummary, UserName,
+    Command, Cost, End, Event, JoinOptions, Note, Presence, Refusal, RoomName, RoomRequest, RoomSummary, UserName,
 };
 use crate::engine::rooms::moderation::NewRoom;
 use crate::net::irc::capabilities::CapabilitySet;
@@ -26,8 +27,13 @@ pub fn join(this: &mut Conversation, line: &Line) -> Option<End> {
         let rooms: Vec<_> = this.connection.rooms().map(irc::channel).collect();
         return rooms.iter().find_map(|channel| this.paid("JOIN", Cost::Other, |this| part_one(this, channel, None)));
     }
-    let names: Vec<_> = line.params[0].split(',').filter(|name| !name.is_empty()).take(CHANNELS_MAX).collect();
-    names.into_iter().find_map(|name| this.paid("JOIN", Cost::Other, |this| join_one(this, name)))
+    let (names, beyond) = targets(&line.params[0], CHANNELS_MAX);
+    if names.is_empty() {
+        return no_target(this, line);
+    }
+    let end = names.into_iter().find_map(|name| this.paid("JOIN", Cost::Other, |this| join_one(this, name)));
+    tell_beyond(this, line, beyond, CHANNELS_MAX);
+    end
 }
 
 fn join_one(this: &mut Conversation, name: &str) -> Option<End> {
@@ -65,12 +71,19 @@ fn join_one(this: &mut Conversation, name: &str) -> Option<End> {
 }
 
 pub fn part(this: &mut Conversation, line: &Line) -> Option<End> {
-    let names: Vec<_> = line.params[0].split(',').filter(|name| !name.is_empty()).take(CHANNELS_MAX).collect();
+    let (names, beyond) = targets(&line.params[0], CHANNELS_MAX);
+    if names.is_empty() {
+        return no_target(this, line);
+    }
     let note = line.param(1).and_then(note);
     if names.len() > 1 {
         this.client.open_batch();
     }
-    names.into_iter().find_map(|name| this.paid("PART", Cost::Other, |this| part_one(this, name, note.as_ref())))
+    let part =
+        |this: &mut Conversation, name| this.paid("PART", Cost::Other, |this| part_one(this, name, note.as_ref()));
+    let end = names.into_iter().find_map(|name| part(this, name));
+    tell_beyond(this, line, beyond, CHANNELS_MAX);
+    end
 }
 
 fn part_one(this: &mut Conversation, name: &str, note: Option<&Note>) -> Option<End> {
@@ -143,7 +156,8 @@ pub fn names(this: &mut Conversation, line: &Line) -> Option<End> {
         return None;
     };
     let mut listed = Vec::new();
-    for name in names.split(',').filter(|name| !name.is_empty()).take(TARGETS_MAX) {
+    let (names, beyond) = targets(names, TARGETS_MAX);
+    for name in names {
         match this.room(name) {
             Ok(room) if this.exists(&room) => {
                 tell_members(this, &room);
@@ -153,7 +167,9 @@ pub fn names(this: &mut Conversation, line: &Line) -> Option<End> {
         }
     }
     // One end for all of them, as modern.ircdocs.horse has it.
-    this.client.numeric("366", &listed.join(","), "End of /NAMES list");
+    let listed = if listed.is_empty() { "*".to_owned() } else { listed.join(",") };
+    this.client.numeric("366", &listed, "End of /NAMES list");
+    tell_beyond(this, line, beyond, TARGETS_MAX);
     None
 }
 
@@ -196,8 +212,12 @@ pub struct ChannelUsers {
 impl ChannelUsers {
     /// The role of a user, on the list or as an operator has given it.
     pub fn role(&self, user: &UserName) -> Option<Role> {
-        let appointed = self.appointed.iter().find(|(one, _)| one == user).map(|(_, role)| *role);
-        self.policy.people().get(user).copied().max(appointed)
+        self.policy.people().get(user).copied().max(self.appointed(user))
+    }
+
+    /// The role that operators of the room have given a user.
+    pub fn appointed(&self, user: &UserName) -> Option<Role> {
+        self.appointed.iter().find(|(one, _)| one == user).map(|(_, role)| *role)
     }
 
     /// What stands before a nick: the role of its user. Each role may do what those after it may.
@@ -286,8 +306,11 @@ pub fn fits(mask: &str, text: &str) -> bool {
 }
 
 pub fn kick(this: &mut Conversation, line: &Line) -> Option<End> {
-    let words = |at: usize| line.params[at].split(',').filter(|word| !word.is_empty());
-    let (channels, nicks): (Vec<_>, Vec<_>) = (words(0).collect(), words(1).take(TARGETS_MAX).collect());
+    let ((channels, _), (nicks, beyond)) =
+        (targets(&line.params[0], CHANNELS_MAX), targets(&line.params[1], TARGETS_MAX));
+    if channels.is_empty() || nicks.is_empty() {
+        return no_target(this, line);
+    }
     let note = line.param(2).and_then(note);
     // One channel for all nicks, or one for each (RFC 2812 §3.2.8).
     if channels.len() != 1 && channels.len() != nicks.len() {
@@ -296,23 +319,28 @@ pub fn kick(this: &mut Conversation, line: &Line) -> Option<End> {
             None
         });
     }
-    nicks.into_iter().zip(channels.into_iter().cycle()).find_map(|(nick, channel)| {
-        this.paid("KICK", Cost::Other, |this| {
-            let room = joined(this, channel)?;
-            let channel = irc::channel(&room);
-            match this.user(nick) {
-                Ok(user) if is_member(this, &room, &user) => {
-                    moderate(this, ("KICK", &room), ModerationRequest::Kick { user }, note.clone());
-                }
-                Ok(user) if this.is_online(&user) => {
-                    let middle = format!("{} {channel}", irc::nick(&user));
-                    this.client.numeric("441", &middle, "They aren't on that channel");
-                }
-                _ => this.client.numeric("401", &clean(nick), "No such nick/channel"),
-            }
-            None
-        })
-    })
+    let end = nicks
+        .into_iter()
+        .zip(channels.into_iter().cycle())
+        .find_map(|(nick, channel)| this.paid("KICK", Cost::Other, |this| kick_one(this, channel, nick, note.clone())));
+    tell_beyond(this, line, beyond, TARGETS_MAX);
+    end
+}
+
+fn kick_one(this: &mut Conversation, channel: &str, nick: &str, note: Option<Note>) -> Option<End> {
+    let room = joined(this, channel)?;
+    let channel = irc::channel(&room);
+    match this.user(nick) {
+        Ok(user) if is_member(this, &room, &user) => {
+            moderate(this, ("KICK", &room), ModerationRequest::Kick { user }, note);
+        }
+        Ok(user) if this.is_online(&user) => {
+            let middle = format!("{} {channel}", irc::nick(&user));
+            this.client.numeric("441", &middle, "They aren't on that channel");
+        }
+        _ => this.client.numeric("401", &clean(nick), "No such nick/channel"),
+    }
+    None
 }
 
 /// A note of a text, cut to the size of one; `None` for one that shows nothing.
@@ -331,11 +359,22 @@ pub fn moderate(
     request: ModerationRequest,
     note: Option<Note>,
 ) -> bool {
+    let moderated = try_moderate(this, room, request, note);
+    moderated.map_err(|refusal| this.client.refused(&refusal, command, &irc::channel(room))).is_ok()
+}
+
+/// The same, where the client is told of a refusal by the caller.
+pub fn try_moderate(
+    this: &mut Conversation,
+    room: &RoomName,
+    request: ModerationRequest,
+    note: Option<Note>,
+) -> Result<(), Refusal> {
     this.send(false);
     let number = Some(this.connection.as_others_see().number);
     let moderated = this.engine().moderate_from(number, this.who(), room, request, note);
     this.unsettle(room);
-    moderated.map_err(|refusal| this.client.refused(&refusal, command, &irc::channel(room))).is_ok()
+    moderated.map(|_| ())
 }
 
 pub fn invite(this: &mut Conversation, line: &Line) -> Option<End> {

@@ -11,12 +11,7 @@ use crate::net::irc::welcome::TARGETS_MAX;
 use crate::wire::irc::{self, Line, clean, seq_of_message_id};
 
 pub fn privmsg(this: &mut Conversation, line: &Line) -> Option<End> {
-    let Some(targets) = line.param(0) else {
-        return this.paid("PRIVMSG", Cost::Other, |this| {
-            this.client.numeric("411", "", "No recipient given (PRIVMSG)");
-            None
-        });
-    };
+    let Some(targets) = line.param(0) else { return no_recipient(this, "PRIVMSG") };
     let Some(text) = line.param(1) else {
         return this.paid("PRIVMSG", Cost::Other, |this| {
             this.client.numeric("412", "", "No text to send");
@@ -34,20 +29,32 @@ pub fn notice(this: &mut Conversation, line: &Line) -> Option<End> {
     }
 }
 
+fn no_recipient(this: &mut Conversation, command: &str) -> Option<End> {
+    this.paid(command, Cost::Other, |this| {
+        if command != "NOTICE" {
+            this.client.numeric("411", "", &*format!("No recipient given ({command})"));
+        }
+        None
+    })
+}
+
 fn say(this: &mut Conversation, line: &Line, targets: &str, text: &str) -> Option<End> {
     let command = line.command.as_str();
     if targets.contains(',') {
         this.client.open_batch();
     }
-    let mut targets = targets.split(',').filter(|target| !target.is_empty());
-    for target in targets.by_ref().take(TARGETS_MAX) {
+    let (targets, beyond) = super::targets(targets, TARGETS_MAX);
+    if targets.is_empty() {
+        return no_recipient(this, command);
+    }
+    for target in targets {
         let ended = this.paid(command, Cost::Message, |this| say_to(this, line, target, text));
         if ended.is_some() {
             return ended;
         }
     }
-    if let (Some(target), "PRIVMSG") = (targets.next(), command) {
-        this.client.numeric("407", &clean(target), &*format!("One message has {TARGETS_MAX} targets at most"));
+    if command != "NOTICE" {
+        super::tell_beyond(this, line, beyond, TARGETS_MAX);
     }
     None
 }
@@ -270,7 +277,11 @@ pub fn redact(this: &mut Conversation, line: &Line) -> Option<End> {
             this.client.fail("REDACT", "INVALID_TARGET", &about, "You are not in such a channel or conversation");
             return None;
         };
-        let room = place.room()?.clone();
+        let Some(room) = place.room().cloned() else {
+            let why = "What one says to oneself is kept nowhere";
+            this.client.fail("REDACT", "INVALID_TARGET", &name, why);
+            return None;
+        };
         let epoch = this.connection.epoch(&room).unwrap_or_default();
         let Some(seq) = seq_of_message_id(&line.params[1], &room, &epoch) else {
             let about = format!("{name} {}", clean(&line.params[1]));

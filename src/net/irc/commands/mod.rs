@@ -19,7 +19,7 @@ pub use users::real_name;
 
 use super::conversation::Conversation;
 use crate::chat::{Cost, End};
-use crate::wire::irc::Line;
+use crate::wire::irc::{Line, clean};
 
 /// A command.
 pub struct IrcCommand {
@@ -100,6 +100,27 @@ const ROWS: &[IrcCommand] = &[
     row("SQUIT", 0, server::privileged),
     row("CONNECT", 0, server::privileged),
 ];
+
+/// The targets that a parameter lists with commas: those that the command takes, at most so many, and the first beyond.
+fn targets(list: &str, most: usize) -> (Vec<&str>, Option<&str>) {
+    let mut targets = list.split(',').filter(|target| !target.is_empty());
+    (targets.by_ref().take(most).collect(), targets.next())
+}
+
+/// Tells the client that there were more targets than the command takes, if there were.
+fn tell_beyond(this: &mut Conversation, line: &Line, beyond: Option<&str>, most: usize) {
+    if let Some(target) = beyond {
+        this.client.numeric("407", &clean(target), &*format!("{} takes {most} targets at most", line.command));
+    }
+}
+
+/// Answers a line that lists no target.
+fn no_target(this: &mut Conversation, line: &Line) -> Option<End> {
+    this.paid(&line.command, Cost::Other, |this| {
+        this.client.numeric("461", &line.command, "Not enough parameters");
+        None
+    })
+}
 
 /// The names of all commands.
 pub fn all() -> impl Iterator<Item = &'static str> {

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
-use super::channels::{existing, member, moderate};
+use super::channels::{existing, member, moderate, try_moderate};
 use super::operators::resign;
-use crate::chat::policy::{MEMBERS_MAX, ModerationRequest, Policy, Role, RoomSettings};
-use crate::chat::{End, RoomName, Time, UserName};
+use crate::chat::policy::{Actor, MEMBERS_MAX, ModerationRequest, Policy, Privilege, Role, RoomSettings};
+use crate::chat::{Code, End, RoomName, Time, UserName};
 use crate::net::irc::conversation::Conversation;
-use crate::wire::irc::{self, Line, clean};
+use crate::net::irc::welcome::USER_MODES;
+use crate::wire::irc::{self, Line, ModeChange, clean, parse_modes, print_modes};
 
 /// Changes of one MODE that have a parameter, at most.
 const MODES_MAX: usize = 4;
@@ -29,49 +30,71 @@ pub fn mode(this: &mut Conversation, line: &Line) -> Option<End> {
         tell_modes(this, &room);
         return None;
     };
-    let (mut on, mut params, mut count) = (true, line.params[2..].iter().filter(|param| !param.is_empty()), 0);
-    let mut settings = RoomSettings::default();
-    for letter in changes.chars() {
-        match letter {
-            '+' => on = true,
-            '-' => on = false,
-            'b' => match params.next() {
-                None => tell_bans(this, &room),
-                Some(_) if count == MODES_MAX => {}
-                Some(mask) => {
-                    count += 1;
-                    change_ban(this, &room, mask, on);
-                }
-            },
-            'o' | 'q' | 'v' => match params.next() {
-                None => wrong_parameter(this, &room, letter, "*", "It needs a nick"),
-                Some(_) if count == MODES_MAX => {}
-                Some(nick) => {
-                    count += 1;
-                    change_role(this, &room, (letter, nick), on);
-                }
-            },
-            'm' => settings.announcement = Some(on),
-            't' => settings.open_subject = Some(!on),
-            'l' if on => match params.next().and_then(|most| most.parse().ok()).filter(|most| is_limit(*most)) {
+    let (mut with_parameter, mut settings) = (0, RoomSettings::default());
+    for ModeChange { letter, on, param } in parse_modes(changes, params_behind(line, 2), takes_parameter) {
+        match (letter, param) {
+            ('b', None) => tell_bans(this, &room),
+            _ if !matches!(letter, 'b' | 'i' | 'k'..='o' | 'q' | 's' | 't' | 'v') => {
+                this.client.numeric("472", &clean(&letter.to_string()), "is unknown mode char to me");
+            }
+            // First of all: what cannot be changed, or would change nothing, needs the same rights. The client is told.
+            _ if !may_change(this, &room, letter) => {}
+            ('b' | 'o' | 'q' | 'v', Some(param)) if with_parameter == MODES_MAX => {
+                let why = format!("One MODE has {MODES_MAX} of these at most");
+                wrong_parameter(this, &room, letter, param, &why);
+            }
+            ('b', Some(mask)) => {
+                with_parameter += 1;
+                change_ban(this, &room, mask, on);
+            }
+            ('o' | 'q' | 'v', Some(nick)) => {
+                with_parameter += 1;
+                change_role(this, &room, (letter, nick), on);
+            }
+            ('o' | 'q' | 'v', None) => wrong_parameter(this, &room, letter, "*", "It needs a nick"),
+            ('m', _) => settings.announcement = Some(on),
+            ('t', _) => settings.open_subject = Some(!on),
+            ('l', _) if !on => settings.members_max = Some(0),
+            ('l', most) => match most.and_then(|most| most.parse().ok()).filter(|most| is_limit(*most)) {
                 Some(most) => settings.members_max = Some(most),
                 None => wrong_parameter(this, &room, 'l', "*", "It needs a number of users"),
             },
-            'l' => settings.members_max = Some(0),
-            'k' => {
-                wrong_parameter(this, &room, 'k', "*", "A room has no key: a private one has a list, and invitations")
+            ('k', _) => {
+                wrong_parameter(this, &room, 'k', "*", "A room has no key: a private one has a list, and invitations");
             }
-            'n' | 'i' | 's' => check_fixed(this, &room, letter, on),
-            other => {
-                let middle = clean(&other.to_string());
-                this.client.numeric("472", &middle, "is unknown mode char to me");
-            }
+            _ => check_fixed(this, &room, letter, on),
         }
     }
     if settings != RoomSettings::default() {
         moderate(this, ("MODE", &room), ModerationRequest::Settings(settings), None);
     }
     None
+}
+
+/// The parameters of a line from this one on.
+fn params_behind(line: &Line, at: usize) -> impl Iterator<Item = &str> {
+    line.params.iter().skip(at).map(String::as_str)
+}
+
+/// Whether a mode of a channel, set or taken, takes a parameter.
+fn takes_parameter(letter: char, on: bool) -> bool {
+    matches!(letter, 'b' | 'k' | 'o' | 'q' | 'v') || (letter == 'l' && on)
+}
+
+/// Whether the client may change this mode; otherwise it is told. Blocks on the room, which decides once more when
+/// it is asked for the change.
+fn may_change(this: &mut Conversation, room: &RoomName, letter: char) -> bool {
+    let who = this.who().clone();
+    let users = member(this, room, &who.user);
+    let privilege = match letter {
+        'q' => Privilege::Owner,
+        // Where nobody owns the room, its operators make others operators.
+        'o' if users.policy.owner().is_some() => Privilege::Owner,
+        _ => Privilege::Moderator,
+    };
+    let actor = Actor { appointed: users.appointed(&who.user), ..Actor::from(&who) };
+    let checked = users.policy.check_privilege(actor, privilege);
+    checked.map_err(|refusal| this.client.refused(&refusal, "MODE", &irc::channel(room))).is_ok()
 }
 
 fn is_limit(most: u32) -> bool {
@@ -134,7 +157,14 @@ fn change_ban(this: &mut Conversation, room: &RoomName, mask: &str, on: bool) {
         (true, true) => ModerationRequest::Mute { user, lasts: None },
         (true, false) => ModerationRequest::Unmute { user },
     };
-    moderate(this, ("MODE", room), request, None);
+    match try_moderate(this, room, request, None) {
+        // Nobody of this name is banned, or muted.
+        Err(refusal) if refusal.code == Code::NotFound && !on => {
+            wrong_parameter(this, room, 'b', mask, &refusal.to_string());
+        }
+        Err(refusal) => this.client.refused(&refusal, "MODE", &irc::channel(room)),
+        Ok(()) => {}
+    }
 }
 
 fn change_role(this: &mut Conversation, room: &RoomName, (letter, nick): (char, &str), on: bool) {
@@ -184,7 +214,7 @@ fn wrong_parameter(this: &mut Conversation, room: &RoomName, letter: char, param
 }
 
 /// The modes of a user: `i`, for everybody, since nobody finds a user who shares no room by listing; `o` of an operator; `B`
-/// of a bot, which says so itself.
+/// of a bot, which says so itself. One line answers how the modes stand that were to be changed.
 fn of_user(this: &mut Conversation, line: &Line, target: &str) {
     match this.user(target) {
         Ok(user) if user == this.who().user => {}
@@ -193,24 +223,42 @@ fn of_user(this: &mut Conversation, line: &Line, target: &str) {
         }
         _ => return this.client.numeric("401", &clean(target), "No such nick/channel"),
     }
-    let Some(changes) = line.param(1) else {
-        let modes = [("B", this.is_bot), ("i", true), ("o", this.operator.is_some())];
-        let modes = modes.iter().filter(|(_, is_on)| *is_on).map(|(letter, _)| *letter).collect::<String>();
-        return this.client.numeric("221", &format!("+{modes}"), None);
-    };
-    if changes.chars().any(|letter| !matches!(letter, '+' | '-' | 'B' | 'i' | 'o')) {
+    let changes: String = params_behind(line, 1).collect();
+    if changes.is_empty() {
+        let on = USER_MODES.chars().filter(|letter| is_on(this, *letter)).map(|letter| (true, letter));
+        let modes = print_modes(on);
+        return this.client.numeric("221", &modes, None);
+    }
+    let changes = parse_modes(&changes, [], |_, _| false);
+    for change in &changes {
+        match (change.letter, change.on) {
+            ('B', on) => {
+                this.is_bot = on;
+                this.engine().directory.set_bot(this.connection.as_others_see(), on);
+            }
+            ('o', false) => resign(this),
+            ('o', true) if this.operator.is_none() => {
+                this.client.numeric("481", "", "Permission Denied- OPER makes an operator");
+            }
+            _ => {}
+        }
+    }
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        changes.iter().map(|change| change.letter).partition(|letter| USER_MODES.contains(*letter));
+    if !unknown.is_empty() {
         this.client.numeric("501", "", "Unknown MODE flag");
     }
-    if changes.contains("-o") && this.operator.is_some() {
-        resign(this);
-        this.own_line(&format!("MODE {}", this.client.nick), "-o");
+    if !known.is_empty() {
+        let modes = print_modes(known.into_iter().map(|letter| (is_on(this, letter), letter)));
+        this.own_line(&format!("MODE {}", this.client.nick), &*modes);
     }
-    if changes.contains('B') {
-        this.is_bot = !changes.contains("-B");
-        this.engine().directory.set_bot(this.connection.as_others_see(), this.is_bot);
-        this.own_line(&format!("MODE {}", this.client.nick), if this.is_bot { "+B" } else { "-B" });
-    }
-    if changes.contains('i') {
-        this.own_line(&format!("MODE {}", this.client.nick), "+i");
+}
+
+/// Whether a mode of the client's own is on.
+fn is_on(this: &Conversation, letter: char) -> bool {
+    match letter {
+        'B' => this.is_bot,
+        'o' => this.operator.is_some(),
+        _ => true,
     }
 }

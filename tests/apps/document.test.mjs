@@ -55,6 +55,13 @@ function editor(room, ws = program.roomd.ws, kept = undefined) {
   return { client, doc, provider, text, opened: provider.open(), type: (at, letters) => text.insert(at, letters) };
 }
 
+// As one is written: the number up to which it covers the room, and an update.
+function snapshotOf(covers, update) {
+  const bytes = Uint8Array.from([...Array(8).fill(0), ...update]);
+  new DataView(bytes.buffer).setFloat64(0, covers);
+  return bytes;
+}
+
 const saved = ({ provider }) => eventually(() => provider.state.phase, (phase) => assert.equal(phase, "saved"));
 const reads = ({ text }, expected) => eventually(() => text.toString(), (found) => assert.equal(found, expected));
 
@@ -181,11 +188,13 @@ test("what is no update, or lies, does no harm", async () => {
   eve.type(0, "fine\r\n");
   await saved(eve);
   for (const [body, options] of [
-    ["no base64 at all", {}],
-    [btoa("no update"), {}],
+    ["no bytes at all", {}],
+    [Uint8Array.from([255, 1, 2]), {}],
     ["no snapshot", { key: "snapshot" }],
-    [JSON.stringify({ covers: 1e9, update: "AAA=" }), { key: "snapshot" }],
-    [JSON.stringify({ covers: 2, update: "AQ==" }), { key: "snapshot" }],
+    [snapshotOf(1e9, [0, 0]), { key: "snapshot" }],
+    [snapshotOf(0.5, [0, 0]), { key: "snapshot" }],
+    [snapshotOf(2, [255]), { key: "snapshot" }],
+    [Uint8Array.from([1]), { key: "snapshot" }],
     ["[]", { store: false }],
     [JSON.stringify(["<b>Eve</b>", "AAA", "AAA"]), { store: false }],
   ]) await eve.client.publish("open", body, options);

@@ -1,7 +1,7 @@
 // A Yjs document in a room: each change is a message, so the room's one order and its replay do the rest.
 //
-//   a change     a message: Yjs' update in base64. All that was typed since the last one was acknowledged goes as one.
-//   a snapshot   a message with the key `snapshot`: the whole document, which covers the room up to some number. The author of
+//   a change     a message of bytes: Yjs' update. All that was typed since the last one was acknowledged goes as one.
+//   a snapshot   a message with the key `snapshot`: the whole document, behind the number up to which it has all. The author of
 //                each hundredth message writes it, on condition that the snapshot is still the one they know (`if_key_seq`):
 //                of two who do it at once, one is refused, and nothing is lost.
 //   a caret      an ephemeral message (`store: false`): it goes to who is there, and is kept nowhere.
@@ -14,6 +14,7 @@ import * as Y from "./vendor/yjs.js";
 
 const SNAPSHOT = "snapshot"; // its key
 const TAIL = 100; // messages from one snapshot to the next
+const COVERS_BYTES = 8; // of the number with which a snapshot begins
 const PAGE = 300; // messages of the history at once
 const NAME_MAX = 40; // characters of a name at a caret
 const PACE_MS = 25; // between changes, where there is no limit of rate
@@ -99,22 +100,22 @@ export class Provider {
     this.#catchUp();
   }
 
-  #onMessage({ user, seq, message, key, store }) {
+  #onMessage({ user, seq, message, data, key, store }) {
     if (store === false) return this.#onCaret(user, message);
-    this.#read({ seq, message, key });
+    this.#read({ seq, data, key });
     if (this.#isWhole) this.#keep();
   }
 
-  #read({ seq, message, key }) {
+  #read({ seq, data, key }) {
     this.#position = Math.max(this.#position, seq);
-    if (message === undefined) return; // it was deleted
-    if (key !== SNAPSHOT) return void this.#apply(message);
+    if (data === undefined) return; // it was deleted, or is a text
+    if (key !== SNAPSHOT) return void this.#apply(data);
     if (seq <= this.#snapshot.seq) return;
-    const { covers, update } = parsed(message);
-    if (!Number.isInteger(covers) || covers < 0 || covers >= seq) return void this.figures.unreadable++;
-    if (!this.#isWhole && !this.#apply(update)) return; // then all messages are read
+    const covers = coveredBy(data);
+    if (!(covers < seq)) return void this.figures.unreadable++;
+    if (!this.#isWhole && !this.#apply(data.subarray(COVERS_BYTES))) return; // then all messages are read
     this.#snapshot = { seq, covers };
-    if (!this.#isWhole) this.figures.snapshotBytes = message.length;
+    if (!this.#isWhole) this.figures.snapshotBytes = data.length;
   }
 
   // Reads what came after the snapshot that the join has sent, if there is one.
@@ -142,7 +143,7 @@ export class Provider {
   // Whether it is an update: anybody in the room may say anything.
   #apply(update) {
     try {
-      Y.applyUpdate(this.#doc, typeof update === "string" ? fromBase64(update) : update, this);
+      Y.applyUpdate(this.#doc, update, this);
       return true;
     } catch {
       this.figures.unreadable++;
@@ -194,7 +195,7 @@ export class Provider {
   // Whether the room has it: over as many connections as that takes, and once.
   async #send(update) {
     try {
-      const { seq } = await this.#client.publish(this.#room, toBase64(update));
+      const { seq } = await this.#client.publish(this.#room, update);
       this.figures.sent++;
       this.#problem = "";
       if (seq % TAIL === 0) this.#writeSnapshot();
@@ -207,7 +208,7 @@ export class Provider {
 
   // As many updates as one message holds, as one.
   #take() {
-    const bytesMax = this.#client.limits.message_bytes * 0.7; // base64 makes 4 of 3
+    const bytesMax = this.#client.limits.message_bytes * 0.9; // together they are a little longer
     let [count, bytes] = [0, 0];
     while (count < this.#queue.length && (count === 0 || bytes + this.#queue[count].length <= bytesMax)) bytes += this.#queue[count++].length;
     return Y.mergeUpdates(this.#queue.splice(0, count));
@@ -215,9 +216,12 @@ export class Provider {
 
   async #writeSnapshot() {
     if (!this.#isWhole) return;
-    const message = JSON.stringify({ covers: this.#position, update: toBase64(Y.encodeStateAsUpdate(this.#doc)) });
+    const state = Y.encodeStateAsUpdate(this.#doc);
+    const snapshot = new Uint8Array(COVERS_BYTES + state.length);
+    new DataView(snapshot.buffer).setFloat64(0, this.#position);
+    snapshot.set(state, COVERS_BYTES);
     try {
-      await this.#client.publish(this.#room, message, { key: SNAPSHOT, if_key_seq: this.#snapshot.seq });
+      await this.#client.publish(this.#room, snapshot, { key: SNAPSHOT, if_key_seq: this.#snapshot.seq });
       this.figures.snapshots++;
     } catch ({ code }) {
       if (code === "conflict") this.figures.conflicts++; // another has just written it
@@ -247,10 +251,9 @@ export class Provider {
   }
 }
 
-function parsed(text) {
-  try {
-    return JSON.parse(text) ?? {};
-  } catch {
-    return {};
-  }
+// Up to which message a snapshot has all; NaN of what is none.
+function coveredBy(data) {
+  if (!(data?.length > COVERS_BYTES)) return NaN;
+  const covers = new DataView(data.buffer, data.byteOffset).getFloat64(0);
+  return Number.isInteger(covers) && covers >= 0 ? covers : NaN;
 }

@@ -81,18 +81,18 @@ export class Publisher {
     }, TICK_MS);
   }
 
-  // Behind the last update, whose place in the room is then certain.
+  // When the last update is acknowledged, all are in the room.
   #finish() {
     clearInterval(this.#timer);
-    this.#socket.send(JSON.stringify({ type: "ping", id: "last" }));
+    this.#send(this.#market.move(), "last");
   }
 
-  #send(at) {
+  #send(at, id = this.published % ACKNOWLEDGED === 0 ? "update" : undefined) {
     const [bid, ask] = this.#market.quote(at);
-    const asks = this.published++ % ACKNOWLEDGED === 0;
-    if (asks) this.#unacknowledged++;
+    this.published++;
+    if (id) this.#unacknowledged++;
     const update = `"key":"${this.#market.symbols[at]}","message":"${bid} ${ask} ${Date.now()}"`;
-    this.#socket.send(`{"topic":"${ROOM}",${update}${asks ? ',"id":"update"' : ""}}`);
+    this.#socket.send(`{"topic":"${ROOM}",${update}${id ? `,"id":"${id}"` : ""}}`);
   }
 }
 

@@ -46,11 +46,14 @@ export class Program {
     return Number(new URL(this.roomd.http).port);
   }
 
-  // A program may have other children than its roomd.
-  async #roomdPid() {
+  /** The ids of its processes: its roomd, and what else it has started. */
+  async children() {
     const { pid } = this.#process;
-    const children = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim().split(" ");
-    for (const child of children) if ((await readFile(`/proc/${child}/comm`, "utf8").catch(() => "")) === "roomd\n") return Number(child);
+    return (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim().split(" ");
+  }
+
+  async #roomdPid() {
+    for (const child of await this.children()) if ((await readFile(`/proc/${child}/comm`, "utf8").catch(() => "")) === "roomd\n") return Number(child);
     return undefined;
   }
 

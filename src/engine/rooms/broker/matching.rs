@@ -46,11 +46,14 @@ impl Broker {
     /// Lets a connection in, unless it is in the room, or the room or its token does not allow it.
     fn let_in(&mut self, subscriber: &Arc<PatternSubscriber>) {
         let (number, member) = (subscriber.number, PatternSubscriber::member_of(subscriber.number));
-        if self.table.get_mut(member).is_some_and(|member| member.is_of(subscriber)) || self.room.has_joined(number) {
+        if self.table.get_mut(member).is_some_and(|member| member.is_of(subscriber)) {
             return;
         }
         // Its session was detached, and has another client by now.
         self.unmatch(number);
+        if self.room.has_joined(number) {
+            return;
+        }
         // Before it takes a topic's place: who may not know of the room is not told that it is left out.
         let now = self.clock.now().at;
         if !subscriber.who.may_enter(self.room.name()) || !self.room.may_enter(&subscriber.who, now) {

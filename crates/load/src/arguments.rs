@@ -60,6 +60,10 @@ struct LoadArguments {
     /// [default the URL's host, its port and one]
     #[arg(long, value_name = "HOST:PORT", verbatim_doc_comment, value_parser = parser::checked(address::host_port))]
     lines: Option<String>,
+    /// Another server of the same history, as often as there are: clients are spread over all of
+    /// them, and reconnect to the next
+    #[arg(long, value_name = "HOST:PORT", verbatim_doc_comment, value_parser = parser::checked(address::host_port))]
+    also: Vec<String>,
     /// What the room is called, or its rooms before their number
     /// [default load]
     #[arg(long, value_name = "NAME", verbatim_doc_comment, value_parser = parser::checked(room))]
@@ -238,6 +242,7 @@ impl LoadArguments {
             return Err("--lines needs --door lines".to_owned());
         }
         plan.lines = self.lines;
+        plan.also = self.also;
         set(&mut plan.room, self.room);
         plan.check()?;
         Ok(LoadCommand { plan, json: self.json, report: self.report, quiet: self.quiet })

@@ -34,11 +34,23 @@ const BUFFER_BYTES: usize = 256 * 1024;
 const SLOW_RECEIVE_BYTES: usize = 4096;
 
 /// Where the ports of the server are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ServerAddresses {
     pub http: SocketAddr,
+    /// Further servers, whose WebSockets clients take in turn with that.
+    pub also: Vec<SocketAddr>,
     /// Meaningless unless a client speaks the line protocol.
     pub lines: SocketAddr,
+}
+
+impl ServerAddresses {
+    /// Of the servers' WebSockets the one whose turn it is.
+    fn http_of(&self, turn: usize) -> SocketAddr {
+        match turn % (self.also.len() + 1) {
+            0 => self.http,
+            other => self.also[other - 1],
+        }
+    }
 }
 
 /// See the module.
@@ -107,7 +119,10 @@ impl Clients {
     /// If there is no descriptor or no port for it.
     pub fn connect(&mut self, number: usize, now: Instant, state: &mut RunState<'_>) -> io::Result<()> {
         let Client { socket, session, .. } = &mut self.all[number];
-        let address = if session.protocol.is_websocket() { self.addresses.http } else { self.addresses.lines };
+        let address = match session.protocol.is_websocket() {
+            true => self.addresses.http_of(number + session.connection as usize),
+            false => self.addresses.lines,
+        };
         let slow = state.plan.is_slow(number);
         let application = if session.protocol.is_websocket() { Application::Http } else { Application::Lines };
         let tunnel = self.dialer.as_ref().map(|dialer| dialer.dial(state.plan.host(), application));

@@ -17,6 +17,8 @@ const FROM_CLIENT: &str = "Message from client ";
 pub struct Plan {
     /// Where the server's HTTP port is: `HOST:PORT`.
     pub server: String,
+    /// Further servers of the same history, likewise: clients are spread over all, and reconnect to the next.
+    pub also: Vec<String>,
     /// Which certificates are trusted; `None` is without TLS.
     pub tls: Option<Trust>,
     /// Where its line port is: `HOST:PORT`. `None`: the same host, the next port.
@@ -79,6 +81,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             server: "127.0.0.1:8000".to_owned(),
+            also: Vec::new(),
             tls: None,
             lines: None,
             protocols: vec![Protocol::Json],
@@ -151,6 +154,9 @@ impl Plan {
             return Err("--door lines needs clients that do not publish: a sender of lines does not receive them, \
                         and so no client would know their order"
                 .to_owned());
+        }
+        if !self.also.is_empty() && self.protocols.contains(&Protocol::Lines) {
+            return Err("--also is for doors by which a session can be resumed, and --door lines has none".to_owned());
         }
         if self.restart && self.protocols != [Protocol::Json] {
             return Err("--restart needs --door json: other clients cannot say what they have received".to_owned());

@@ -78,6 +78,7 @@ pub fn run_until(
         if plan.baseline.is_zero() { None } else { Some(Baseline::measure(plan).map_err(LoadError::System)?) };
     let state = RunState::new(plan, random_run_id().map_err(LoadError::System)?);
     let server = Process::listening(&addresses.http).filter(|server| *server != Process::own());
+    let http = addresses.http;
     let clients = Clients::new(plan, dialer.clone(), addresses, stop.clone()).map_err(LoadError::System)?;
     let mut generator = Generator::new(state, clients, server);
     let mut progress = ProgressReporter::new(report_progress);
@@ -85,7 +86,7 @@ pub fn run_until(
     if generator.state.metrics.arrived == 0 {
         return Err(LoadError::NoClient(why_no_client(generator)));
     }
-    let side_loads = SideLoads::start(plan, addresses.http, dialer).map_err(LoadError::System)?;
+    let side_loads = SideLoads::start(plan, http, dialer).map_err(LoadError::System)?;
     publish_and_reconcile(generator, side_loads, baseline, &mut progress).map_err(LoadError::System)
 }
 
@@ -150,7 +151,8 @@ fn addresses(plan: &Plan) -> Result<ServerAddresses, LoadError> {
             SocketAddr::new(http.ip(), port)
         }
     };
-    Ok(ServerAddresses { http, lines })
+    let also = plan.also.iter().map(|address| resolve(address)).collect::<Result<_, _>>()?;
+    Ok(ServerAddresses { http, also, lines })
 }
 
 fn resolve(address: &str) -> Result<SocketAddr, LoadError> {

@@ -7,8 +7,6 @@ use std::sync::Arc;
 /// How much of a room a resuming client has seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Since {
-    /// Nothing since it joined.
-    Entry,
     /// Everything up to this number, of whatever history the room has.
     Number(u64),
     /// Everything up to this position.
@@ -16,12 +14,11 @@ pub enum Since {
 }
 
 impl Since {
-    /// The number of the last message seen, if it names one.
+    /// The number of the last message seen.
     #[must_use]
-    pub fn seq(&self) -> Option<u64> {
+    pub fn seq(&self) -> u64 {
         match self {
-            Self::Entry => None,
-            Self::Number(seq) | Self::Position(Position { seq, .. }) => Some(*seq),
+            Self::Number(seq) | Self::Position(Position { seq, .. }) => *seq,
         }
     }
 }

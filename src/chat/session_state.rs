@@ -210,6 +210,19 @@ impl<H> SessionState<H> {
         self.receipts
     }
 
+    /// Whether its name is final: it has published a message, or subscribed to a pattern.
+    #[must_use]
+    pub fn has_published(&self) -> bool {
+        self.has_published
+    }
+
+    /// It goes on where a session has been that another server had.
+    pub fn take_over(&mut self, availability: Availability, asks_receipts: bool, has_published: bool) {
+        self.first_room = None;
+        (self.availability, self.receipts) = (availability, asks_receipts);
+        self.has_published = has_published;
+    }
+
     /// It is resumed through another connection, whose client was told these limits.
     pub fn resume(&mut self, capabilities: Capabilities, join_history: usize, limits: Arc<Limits>) {
         self.allowance.set_rate(limits.rate_of(Some(&self.identity)));

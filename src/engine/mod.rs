@@ -133,7 +133,7 @@ impl Engine {
             hub,
             directory,
             remote_conversations: RemoteConversations::default(),
-            sessions: SessionTable::new(&now),
+            sessions: SessionTable::new(&now, store.shared_sessions()),
             writers: Writers::new(&threads, &now),
             login_worker: LoginWorker::new(Arc::clone(&threads)),
             expiry: Expiry::new(now.token_warning),

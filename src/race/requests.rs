@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::mistakes::Mistake;
 use super::rooms::Rooms;
 use crate::chat::policy::{ModerationRequest, RoomOptions};
-use crate::chat::{AuthLevel, Code, Event, LeaveReason, Publication, Recovery, RoomRequest, Speaker, UserName};
+use crate::chat::{AuthLevel, Code, Event, LeaveReason, Publication, Recovery, RoomRequest, Since, Speaker, UserName};
 use crate::engine::base::oneshot;
 use crate::engine::clients::recipient::Form;
 use crate::engine::rooms::inbox::{Asker, AwaitedRequest, BrokerCommand, PendingResume, RoomHandle};
@@ -113,7 +113,7 @@ impl Rooms {
         let (Some(handle), Some(inbox)) = (&client.handle, &client.inbox) else { return };
         let (reply, answer) = oneshot::channel();
         let recipient = Arc::clone(&client.recorder) as _;
-        let (member, since) = (handle.member(), crate::chat::Since::Entry);
+        let (member, since) = (handle.member(), Since::Position(handle.entered().clone()));
         let back = PendingResume { member, recipient, form: Form::Events, since, reply };
         _ = inbox.send(BrokerCommand::Resume(Box::new(back)));
         client.back = Some(answer);

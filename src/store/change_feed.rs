@@ -6,6 +6,7 @@
 
 use super::accounts::Account;
 use super::rooms::PolicyVersion;
+use super::shared_sessions::SessionKey;
 use crate::chat::admin::{ServerAuditEntry, ServerBan};
 use crate::chat::device::{Device, DeviceId};
 use crate::chat::policy::Policy;
@@ -22,6 +23,8 @@ pub enum StoreChange {
     Signal(CallSignal),
     /// Something was said through another server in a private conversation of a user who is connected here.
     Conversation(RoomName),
+    /// Another server has taken a session that this one had, which by then had been moved so often.
+    SessionTaken(SessionKey, u32),
     /// A room's policy is this, in this version; `None`: it has none, or has ended.
     Policy(RoomName, Option<Box<Policy>>, PolicyVersion),
     /// A registered name was changed, or was given up.

@@ -36,6 +36,7 @@ mod search_terms;
 pub mod server;
 #[cfg(feature = "sqlite")]
 mod server_columns;
+pub mod shared_sessions;
 pub mod shared_users;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -57,5 +58,6 @@ pub use rooms::{
     Retention, RoomLog, Store,
 };
 pub use server::ServerStore;
+pub use shared_sessions::{Handover, SessionKey, SharedMembership, SharedSession, SharedSessions, TakenSession};
 pub use shared_users::{SharedConnection, SharedUsers};
 pub use webhooks::{WebhookLease, WebhookStore};

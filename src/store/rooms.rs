@@ -1,13 +1,14 @@
 //! Rooms and their messages: the traits that number and keep them, and what they are asked.
 //!
 //! A room's broker is the only one to append to its log, and a server has one log of a room; another server may have
-//! another, of the same history. Readers are the connections' own threads. No method has a
-//! default body: a backend that forgot one would silently show a private room or lose an audit.
+//! another, of the same history. Readers are the connections' own threads. What every
+//! backend has to answer has no default body: one that forgot it would silently show a private room or lose an audit.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::change_feed::ChangeFeed;
+use super::shared_sessions::SharedSessions;
 use super::shared_users::SharedUsers;
 use crate::chat::listed_room::ReadPosition;
 use crate::chat::policy::{AuditEntry, Policy};
@@ -131,6 +132,11 @@ pub trait Store: Send + Sync {
 
     /// The users of the servers that have the history together; `None`: it is this server's alone.
     fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
+        None
+    }
+
+    /// The sessions of the servers that have the history together; `None`: it is this server's alone.
+    fn shared_sessions(&self) -> Option<Arc<dyn SharedSessions>> {
         None
     }
 

@@ -235,6 +235,17 @@ impl Stage {
         }
     }
 
+    /// The part of the room that a resuming client has seen; one that names none, what was said before it joined.
+    fn since(&self, member: MemberId, words: &mut Words) -> Since {
+        let since = match (words.option("after"), words.option("since")) {
+            (Some(seq), _) => Since::Number(seq.parse().unwrap()),
+            (None, Some(place)) => Since::Position(position(&place)),
+            (None, None) => Since::Number(self.room.entered(member).unwrap_or_default()),
+        };
+        assert_eq!(words.text(), "resumes");
+        since
+    }
+
     fn input(&mut self, who: &str, does: &str) -> Input {
         let mut words = Words::new(does);
         let id = words.option("marked").map(|number| Id::Number(number.parse().unwrap()));
@@ -253,7 +264,7 @@ impl Stage {
         match reason {
             _ if text == "breaks off" => Input::Detach { member },
             _ if text == "takes it all" => Input::Written { member },
-            _ if text.starts_with("resumes") => Input::Resume { member, seen: since(&mut words) },
+            _ if text.starts_with("resumes") => Input::Resume { member, seen: self.since(member, &mut words) },
             Some(reason) => Input::Leave { member, reason, id },
             None if who.starts_with('@') => {
                 let (member, user, auth_level) = (self.name(who), user(&who[1..]), auth_level(&mut words));
@@ -358,17 +369,6 @@ fn entrant(who: &str, words: &mut Words) -> JoinRequest {
     };
     assert_eq!(words.text(), "joins");
     guest
-}
-
-/// The part of a room that a resuming client has seen.
-fn since(words: &mut Words) -> Since {
-    let since = match (words.option("after"), words.option("since")) {
-        (Some(seq), _) => Since::Number(seq.parse().unwrap()),
-        (None, Some(place)) => Since::Position(position(&place)),
-        (None, None) => Since::Entry,
-    };
-    assert_eq!(words.text(), "resumes");
-    since
 }
 
 fn position(text: &str) -> Position {

@@ -6,6 +6,7 @@ mod calls;
 mod names;
 mod presence;
 mod private;
+mod sessions;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -185,6 +185,12 @@ impl Room {
         })
     }
 
+    /// The newest message when this member entered.
+    #[must_use]
+    pub fn entered(&self, member: MemberId) -> Option<u64> {
+        self.members.member(member).map(|found| found.since)
+    }
+
     /// The drafts that wait to be stored, in order.
     #[must_use]
     pub fn drafts(&self) -> &[Draft] {

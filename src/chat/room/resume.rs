@@ -32,7 +32,6 @@ impl Room {
         let after = match seen {
             // What it missed, others were given.
             _ if self.groups.have(id) => Some(self.ring.newest()),
-            Since::Entry => Some(member.since),
             Since::Number(seq) => Some(seq),
             Since::Position(position) => self.number(&position),
         };

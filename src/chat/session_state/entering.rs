@@ -72,7 +72,8 @@ impl<H> SessionState<H> {
     }
 
     /// What a topic does with slow members: it drops messages for them, unless the server's rooms keep the newest of each key.
-    fn slow_in_topics(&self) -> Slow {
+    #[must_use]
+    pub fn slow_in_topics(&self) -> Slow {
         match self.limits.slow {
             Slow::Disconnect | Slow::Drop => Slow::Drop,
             Slow::Latest => Slow::Latest,

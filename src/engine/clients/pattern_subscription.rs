@@ -31,6 +31,18 @@ impl PatternSubscription {
         self.patterns.is_empty()
     }
 
+    /// Its patterns.
+    #[must_use]
+    pub fn all(&self) -> &[Pattern] {
+        &self.patterns
+    }
+
+    /// Takes over the patterns of a session that another server had, to be resumed.
+    pub fn take_over(&mut self, patterns: Vec<Pattern>) {
+        self.detach();
+        self.patterns = patterns;
+    }
+
     /// Adds a pattern of this connection's, which may be in `topics_max` topics by its patterns. When it returns, the
     /// connection is in the topics that are open and match. Blocks on them.
     ///

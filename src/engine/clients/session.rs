@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::chat::room::ReplayRange;
 use crate::chat::session_state::SessionState;
-use crate::chat::{End, LeaveReason, Limits, Note, Recovery, ResumedRoom, RoomName, Seen, Since, Slow};
+use crate::chat::{End, LeaveReason, Limits, Note, Recovery, ResumedRoom, RoomName, Seen, Since, Slow, Visibility};
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::pattern_subscription::PatternSubscription;
@@ -16,6 +16,7 @@ use crate::engine::clients::session_table::Token;
 use crate::engine::guards::address::{Address, ClientAddress};
 use crate::engine::rooms::inbox::RoomHandle;
 use crate::engine::users::directory::DirectoryEntry;
+use crate::store::{SharedMembership, SharedSession};
 use crate::wire::Encoding;
 
 /// See the module.
@@ -44,6 +45,10 @@ pub struct Membership {
     pub topic: bool,
     /// Whether it is in a group there.
     pub in_group: bool,
+    /// What others see of it there.
+    pub visibility: Visibility,
+    /// Whether the client has asked there who has received and read its messages.
+    pub asks_receipts: bool,
 }
 
 impl Membership {
@@ -87,6 +92,30 @@ impl Session {
         let has_any = rooms.peek().is_some() || !self.patterns.is_empty();
         let only_topics = has_any && rooms.all(|(_, membership)| membership.topic);
         if only_topics { Slow::Drop } else { Slow::Disconnect }
+    }
+
+    /// What another server needs to know of it.
+    #[must_use]
+    pub fn shared(&self) -> SharedSession {
+        let (state, connection) = (&self.state, self.entry.connection());
+        let rooms = state.rooms().iter().filter(|(_, membership)| !membership.in_group);
+        let rooms = rooms.map(|(room, membership)| SharedMembership {
+            room: room.clone(),
+            entered: membership.handle.entered().clone(),
+            topic: membership.topic,
+            is_announced: membership.visibility.is_announced(),
+            asks_receipts: membership.asks_receipts,
+        });
+        SharedSession {
+            identity: state.identity().clone(),
+            began: connection.origin().began,
+            availability: state.availability().clone(),
+            asks_receipts: state.asks_receipts(),
+            has_published: state.has_published(),
+            rooms: rooms.collect(),
+            conversations: connection.entered_conversations(),
+            patterns: self.patterns.all().to_vec(),
+        }
     }
 
     /// Drops the rooms that have removed the user.
@@ -140,7 +169,7 @@ impl Session {
         let mut resume = |handle: &RoomHandle, topic: bool, in_group: bool| {
             let encoding = Membership::encoding(encoding, topic, in_group);
             let gate = Gate::closed(Arc::clone(outbox), limits);
-            let since = since(seen, handle.room(), current.as_ref());
+            let since = since(seen, handle, current.as_ref());
             let (resumed, replay) = match handle.resume(Arc::clone(&gate) as _, Form::Bytes(encoding), since) {
                 Ok(answer) => answer,
                 Err(_) => (ResumedRoom::lost(handle.room().clone(), Recovery::RoomFailed), None),
@@ -149,7 +178,7 @@ impl Session {
             all.push(ResumingRoom { resumed, replay, encoding, gate });
             stays
         };
-        self.state.rooms_mut().retain(|Membership { handle, topic, in_group }| resume(handle, *topic, *in_group));
+        self.state.rooms_mut().retain(|Membership { handle, topic, in_group, .. }| resume(handle, *topic, *in_group));
         let peer = self.entry.connection();
         let conversations = peer.resume(Arc::clone(outbox) as _, encoding, address);
         peer.keep(conversations.into_iter().filter(|handle| resume(handle, false, false)).collect());
@@ -157,14 +186,12 @@ impl Session {
     }
 }
 
-/// The last message of a room that a resuming client has seen.
-fn since(seen: &Seen, room: &RoomName, current: Option<&RoomName>) -> Since {
-    match seen {
-        Seen::Rooms(rooms) => {
-            let position = rooms.iter().find(|(name, _)| name == room).map(|(_, position)| position.clone());
-            position.map_or(Since::Entry, Since::Position)
-        }
-        Seen::Current(seq) if current == Some(room) => Since::Number(*seq),
-        Seen::Current(_) => Since::Entry,
-    }
+/// The last message of a room that a resuming client has seen: where it names none, the newest when it entered.
+fn since(seen: &Seen, handle: &RoomHandle, current: Option<&RoomName>) -> Since {
+    let named = match seen {
+        Seen::Current(seq) if current == Some(handle.room()) => return Since::Number(*seq),
+        Seen::Current(_) => None,
+        Seen::Rooms(rooms) => rooms.iter().find(|(name, _)| name == handle.room()).map(|(_, position)| position),
+    };
+    Since::Position(named.unwrap_or(handle.entered()).clone())
 }

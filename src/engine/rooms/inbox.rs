@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 
 use crate::chat::members::MemberId;
 use crate::chat::room::{JoinRequest, ReplayRange};
-use crate::chat::{Event, Id, LeaveReason, Refusal, ResumedRoom, RoomName, RoomRequest, Since, Speaker};
+use crate::chat::{Event, Id, LeaveReason, Position, Refusal, ResumedRoom, RoomName, RoomRequest, Since, Speaker};
 use crate::engine::base::oneshot;
 use crate::engine::base::queue;
 use crate::engine::clients::recipient::{Form, Recipient};
@@ -66,6 +66,8 @@ pub struct PendingJoin {
 pub struct Admitted {
     /// The number of the member.
     pub member: MemberId,
+    /// Where it has entered.
+    pub entered: Position,
     /// What the member's reader has to replay first.
     pub replay: Option<Box<ReplayRange>>,
 }
@@ -126,6 +128,8 @@ pub struct RoomHandle {
     token: Weak<()>,
     /// Whether no leave is due when it is dropped.
     left: bool,
+    /// Where the member has entered: what came later is sent to it.
+    entered: Position,
     /// What has to be replayed first: rare and large.
     replay: Option<Box<ReplayRange>>,
 }
@@ -138,7 +142,8 @@ impl RoomHandle {
         inbox: queue::InboxSender<BrokerCommand>,
         token: Weak<()>,
     ) -> Self {
-        Self { room, member, inbox, token, left: false, replay: None }
+        let entered = Position { epoch: Arc::default(), seq: 0 };
+        Self { room, member, inbox, token, left: false, entered, replay: None }
     }
 
     /// Whether the room has removed the member, or has failed. What the member sends before it is told so, the room
@@ -149,10 +154,10 @@ impl RoomHandle {
     }
 
     /// Takes the room's answer to the join.
-    pub(in crate::engine) fn admitted(mut self, Admitted { member, replay }: Admitted) -> Self {
+    pub(in crate::engine) fn admitted(mut self, Admitted { member, entered, replay }: Admitted) -> Self {
         // The answer names another member: that member's handle sends its leave.
         self.left = member != self.member;
-        (self.member, self.replay) = (member, replay);
+        (self.member, self.entered, self.replay) = (member, entered, replay);
         self
     }
 
@@ -164,6 +169,17 @@ impl RoomHandle {
     /// Whether another handle of the same connection holds the membership.
     pub(in crate::engine) fn is_duplicate(&self) -> bool {
         self.left
+    }
+
+    /// Where the member has entered the room.
+    #[must_use]
+    pub fn entered(&self) -> &Position {
+        &self.entered
+    }
+
+    /// The member has been in the room since then, through another server.
+    pub(in crate::engine) fn entered_earlier(&mut self, entered: Position) {
+        self.entered = entered;
     }
 
     /// The member's number.

@@ -46,6 +46,7 @@ impl Engine {
             StoreChange::Room(room) => self.hub.catch_up(&room),
             StoreChange::User(user) => self.directory.came_or_went_elsewhere(&user),
             StoreChange::Signal(signal) => _ = self.deliver_signal(&signal),
+            StoreChange::SessionTaken(key, moved) => self.sessions.let_go(key, moved),
             StoreChange::Conversation(room) => self.remote_conversations.tell(room),
             StoreChange::Policy(room, policy, version) => self.policy_changed(&room, policy, version),
             StoreChange::Account(state) => self.account_changed(&state),

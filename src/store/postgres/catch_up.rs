@@ -5,6 +5,7 @@
 
 use tokio_postgres::Row;
 
+use super::hexadecimal;
 use super::history::Standing;
 use super::link::{DatabaseLink, LinkError};
 use super::policy::action_of;
@@ -125,14 +126,8 @@ fn ended(json: &str) -> Result<RemoteEvent, LinkError> {
     let invalid = || LinkError::Invalid("an end of a room that is none".to_owned());
     let Ended { by, at, note, epoch } = serde_json::from_str(json).map_err(|_| invalid())?;
     let epoch = epoch.strip_prefix('e').and_then(|digits| u64::from_str_radix(digits, 16).ok()).ok_or_else(invalid)?;
-    let note = note.map(|digits| bytes_of(&digits).ok_or_else(invalid)).transpose()?;
+    let note = note.map(|digits| hexadecimal::read(&digits).ok_or_else(invalid)).transpose()?;
     let note = note.map(|bytes| text(&bytes).map(Note::stored)).transpose()?;
     let action = ModerationAction { change: ModerationChange::Ended, note };
     Ok(RemoteEvent::Ended { by: UserName::stored(&by), action, at: Time(at), epoch: Epoch(epoch) })
-}
-
-/// The bytes in hexadecimal digits.
-fn bytes_of(digits: &str) -> Option<Vec<u8>> {
-    let pairs = digits.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }

@@ -19,9 +19,10 @@ use super::open_rooms::OpenRooms;
 use super::remote_attendance::{RemoteAttendances, Users};
 use super::room_log::Attendances;
 use super::row::number;
-use super::signals;
+use super::{sessions, signals};
 use crate::chat::{Attendance, RoomName, ServerId};
 use crate::store::change_feed::{ChangeFeed, StoreChange};
+use crate::store::shared_sessions::Handover;
 
 /// From heartbeat to heartbeat. One that is late by five seconds is taken for the end of its server (`beat_1`).
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -105,7 +106,11 @@ impl PostgresFeed {
             && let Ok(link) = self.link.link()
         {
             // If that fails they do wait.
-            _ = link.query("DELETE FROM servers WHERE server = $1", &[&self.reader.server]);
+            _ = match self.reader.attendances.sessions.parked_for() {
+                // Until its users have come back through others, or have not, they are in their rooms.
+                Some(grace) => stay_for(link, self.reader.server, grace),
+                None => link.query("DELETE FROM servers WHERE server = $1", &[&self.reader.server]).map(drop),
+            };
             _ = attendance::forget_servers(link);
         }
     }
@@ -121,6 +126,8 @@ impl FeedReader {
         if is_new {
             // Others have taken this server for dead, or the database has lost it.
             self.attendances.local.forget_rows();
+            self.attendances.sessions.forget_rows();
+            sessions::unpark(link, self.server)?;
         }
         if is_new || !gone.is_empty() {
             attendance::forget_servers(link)?;
@@ -141,7 +148,8 @@ impl FeedReader {
 
     /// Looks for what no note has told.
     fn look(&mut self, link: &mut DatabaseLink) -> Result<Vec<StoreChange>, LinkError> {
-        let Attendances { local, remote, private } = &self.attendances;
+        let Attendances { local, remote, private, .. } = &self.attendances;
+        let taken = sessions::taken(link, self.server)?;
         let mut changes = look(link, &self.rooms)?;
         changes.append(&mut self.changes.look(link)?);
         read_attendance(link, &self.others, &mut self.stamps, remote)?;
@@ -149,14 +157,22 @@ impl FeedReader {
         // Also those that could not be dispatched before.
         changes.extend(private.waiting().into_iter().map(StoreChange::Conversation));
         changes.append(&mut self.attendance_changes());
+        // Behind what rooms are told: their users are in them through others.
+        changes.extend(taken.into_iter().map(|(key, moved)| StoreChange::SessionTaken(key, moved)));
         Ok(changes)
     }
 
     /// Reads what notes say that there is to read.
     fn read_notes(&mut self, link: &mut DatabaseLink, notes: &[String]) -> Result<Vec<StoreChange>, LinkError> {
-        let Attendances { local, remote, private } = &self.attendances;
-        let (mut changes, mut is_private, mut signalled) = (Vec::new(), false, Vec::new());
-        for News { signals, typing, heads, attendance } in notes.iter().map(|note| note::read(self.server, note)) {
+        let heard: Vec<_> = notes.iter().filter_map(|note| note::read(self.server, note)).collect();
+        let mut changes = Vec::new();
+        if heard.iter().any(|(from, _)| !self.others.contains_key(from)) {
+            // It has just started.
+            changes.append(&mut self.beat(link)?);
+        }
+        let Attendances { local, remote, private, .. } = &self.attendances;
+        let (mut is_private, mut signalled, mut let_go) = (false, Vec::new(), Vec::new());
+        for (_, News { signals, typing, heads, taken, attendance }) in heard {
             let for_here = signals.into_iter().filter(|signal| local.is_reachable(&signal.to));
             signalled.extend(for_here.map(|signal| signal.number));
             typing.into_iter().for_each(|typing| remote.typed(typing));
@@ -164,6 +180,8 @@ impl FeedReader {
             is_private |= heads.iter().any(|head| head.room.is_conversation());
             let heads = heads.into_iter().filter(|head| has_gone_on(head, &self.rooms));
             changes.extend(heads.map(|head| StoreChange::Room(head.room)));
+            let taken = taken.into_iter().filter(|handover| handover.from.0.cast_signed() == self.server);
+            let_go.extend(taken.map(|Handover { key, moved, .. }| StoreChange::SessionTaken(key, moved)));
             if attendance {
                 read_attendance(link, &self.others, &mut self.stamps, remote)?;
             }
@@ -177,7 +195,11 @@ impl FeedReader {
         if notes.iter().any(|note| note == CHANGES) {
             changes.append(&mut self.changes.look(link)?);
         }
+        if !let_go.is_empty() {
+            read_attendance(link, &self.others, &mut self.stamps, remote)?;
+        }
         changes.append(&mut self.attendance_changes());
+        changes.append(&mut let_go);
         Ok(changes)
     }
 }
@@ -245,6 +267,13 @@ fn read_attendance(
     }
     new.into_iter().for_each(|(server, users)| remote.replace(ServerId(server.cast_unsigned()), users));
     Ok(())
+}
+
+/// This server stops: it counts as there for so long.
+fn stay_for(link: &mut DatabaseLink, server: i64, grace: Duration) -> Result<(), LinkError> {
+    let sql = "UPDATE servers SET seen = clock_timestamp() + $2 * interval '1 second', about = about || ', stopped'
+        WHERE server = $1";
+    link.query(sql, &[&server, &grace.as_secs_f64()]).map(drop)
 }
 
 /// Writes the heartbeat; the other servers at work, and whether this one was not among them before.

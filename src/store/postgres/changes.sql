@@ -4,7 +4,7 @@
 -- Not logged: after a crash of the database the table is empty, and each server writes its row again with its next heartbeat.
 CREATE UNLOGGED TABLE IF NOT EXISTS servers (
     server bigint PRIMARY KEY,                 -- drawn when the server starts; that of its journal
-    seen   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen   timestamptz NOT NULL DEFAULT clock_timestamp(), -- later than now: it has stopped, and its users have yet to come back
     about  text NOT NULL                       -- for people
 ) WITH (fillfactor = 20);
 
@@ -35,6 +35,23 @@ CREATE UNLOGGED TABLE IF NOT EXISTS attendance (
     PRIMARY KEY (server, room, usr)
 ) WITH (fillfactor = 50);
 CREATE INDEX IF NOT EXISTS attendance_stamps ON attendance (server, stamp);
+
+-- Sessions that can be resumed, each by the server that has it, which alone writes its row. Not logged, likewise.
+CREATE UNLOGGED TABLE IF NOT EXISTS sessions (
+    session bytea PRIMARY KEY,                 -- the SHA-256 of its token
+    server  bigint NOT NULL,                   -- who has it
+    moved   int NOT NULL DEFAULT 0,            -- how often another server has taken it
+    state   text NOT NULL,                     -- whose it is, and where (`session_state.rs`)
+    until   timestamptz                        -- when it ends; null: with its server
+) WITH (fillfactor = 50);
+
+-- Sessions that were taken from a server, which has yet to let each go.
+CREATE UNLOGGED TABLE IF NOT EXISTS handovers (
+    server  bigint NOT NULL, session bytea NOT NULL, moved int NOT NULL,
+    entered boolean NOT NULL DEFAULT false,    -- whether its rooms are entered through the server that has it now
+    at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (server, session)
+);
 
 -- What was said in private conversations in the last minutes, and by which transaction: a server reads what it has not told
 -- its users. In the transaction of the message, so there is no row without one.

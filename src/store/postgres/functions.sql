@@ -372,3 +372,42 @@ BEGIN
         SELECT server FROM servers WHERE seen < clock_timestamp() - interval '5 seconds' FOR UPDATE SKIP LOCKED);
     RETURN QUERY SELECT server, about FROM servers WHERE server <> p_server AND seen >= clock_timestamp() - interval '5 seconds' ORDER BY server;
 END $$;
+
+-- Has the server take a session, if another has it: whose it was, how often it has been moved, and what it is. No row: there is none.
+CREATE OR REPLACE FUNCTION take_session_1(p_session bytea, p_server bigint)
+RETURNS TABLE (o_server bigint, o_moved int, o_state text) LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT server, moved, state INTO o_server, o_moved, o_state FROM sessions
+        WHERE session = p_session AND (until IS NULL OR until > clock_timestamp()) FOR UPDATE;
+    IF NOT FOUND THEN RETURN; END IF;
+    IF o_server <> p_server THEN
+        o_moved := o_moved + 1;
+        UPDATE sessions SET server = p_server, moved = o_moved, until = NULL WHERE session = p_session;
+        INSERT INTO handovers (server, session, moved) VALUES (o_server, p_session, o_moved)
+            ON CONFLICT (server, session) DO UPDATE SET moved = excluded.moved, entered = false, at = excluded.at;
+    END IF;
+    RETURN NEXT;
+END $$;
+
+-- The rooms of a session that was taken from a server are entered: it is to let it go, and has to be told so. A server that has stopped
+-- (it counts as there for a while: `seen`) lets nothing go: the user is in these rooms once less through it. If another server has
+-- taken the session meanwhile, this one finds that with its next look.
+CREATE OR REPLACE FUNCTION release_session_1(p_server bigint, p_from bigint, p_session bytea, p_moved int, p_usr text, p_rooms text[])
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE l_stamp bigint;
+BEGIN
+    INSERT INTO handovers (server, session, moved, entered)
+        SELECT p_server, session, moved, true FROM sessions WHERE session = p_session AND server <> p_server
+        ON CONFLICT (server, session) DO UPDATE SET moved = excluded.moved, entered = true, at = excluded.at;
+    UPDATE handovers SET entered = true WHERE server = p_from AND session = p_session AND moved = p_moved;
+    PERFORM FROM servers WHERE server = p_from AND seen > clock_timestamp() FOR UPDATE;
+    IF NOT FOUND THEN RETURN true; END IF;
+    DELETE FROM handovers WHERE server = p_from AND session = p_session AND moved = p_moved;
+    IF NOT FOUND THEN RETURN false; END IF;
+    SELECT max(stamp) INTO l_stamp FROM attendance WHERE server = p_from;
+    UPDATE attendance a SET stamp = l_stamp + n.i, connections = a.connections - 1, kind = CASE a.connections WHEN 1 THEN 1 ELSE a.kind END,
+        written = clock_timestamp()
+        FROM unnest(p_rooms) WITH ORDINALITY AS n (room, i)
+        WHERE a.server = p_from AND a.room = n.room AND a.usr = p_usr AND a.connections > 0;
+    RETURN false;
+END $$;

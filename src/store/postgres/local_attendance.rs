@@ -28,6 +28,8 @@ struct State {
     changed: BTreeSet<(AttendancePlace, UserName)>,
     /// Wakes the notifier; `None`: before the first room, and when the store is closed.
     bell: Option<Sender<Notice>>,
+    /// The server stops, and what happens to its members now is of no interest to others.
+    is_frozen: bool,
 }
 
 struct Entry {
@@ -52,6 +54,11 @@ impl LocalAttendance {
     pub fn set_bell(&self, bell: Option<Sender<Notice>>) {
         let old = std::mem::replace(&mut self.0.lock().bell, bell);
         drop(old);
+    }
+
+    /// Who is here now is so from now on, whatever is said of them.
+    pub fn freeze(&self) {
+        self.0.lock().is_frozen = true;
     }
 
     /// These users are in the room in this way, or have gone.
@@ -170,6 +177,9 @@ impl LocalAttendance {
 
 impl State {
     fn change(&mut self, place: &AttendancePlace, user: UserName, attendance: Attendance) {
+        if self.is_frozen {
+            return;
+        }
         let says_nothing = matches!(attendance, Attendance::Gone(_, [0, 0, 0]));
         let key = (place.clone(), user);
         let users = self.places.entry(place.clone()).or_default();

@@ -1,12 +1,14 @@
-//! What servers tell each other: which rooms have gone on, and how far; who types; who is signalled; and that who is in rooms
-//! has changed. Pure.
+//! What servers tell each other: which rooms have gone on, and how far; who types; who is signalled; which sessions they have
+//! taken; and that who is in rooms has changed. Pure.
 //!
 //! A note is a JSON object in one notification of PostgreSQL, `{"s":"8f…","heads":[["den",42,3],…],"attendance":true}`. It may be lost, and
 //! may come twice or late: whoever hears it compares it with what they know, and reads.
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::{RoomName, UserName};
+use super::hexadecimal;
+use crate::chat::{RoomName, ServerId, UserName};
+use crate::store::shared_sessions::{Handover, SessionKey};
 
 /// Bytes of a note, at most: PostgreSQL takes a notification of less than 8 000.
 const BYTES_MAX: usize = 7_800;
@@ -46,6 +48,8 @@ pub struct News {
     pub typing: Vec<Typing>,
     /// The rooms that have gone on.
     pub heads: Vec<Head>,
+    /// The sessions that it has taken. Behind what is to be read of who is in their rooms.
+    pub taken: Vec<Handover>,
     /// Whether there is something to read of who is in rooms through it.
     pub attendance: bool,
 }
@@ -58,17 +62,24 @@ struct Note {
     typing: Vec<(String, String, bool)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     signals: Vec<(i64, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    taken: Vec<(String, String, u32)>,
     heads: Vec<(String, u64, u64)>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     attendance: bool,
 }
 
 /// The notes of a server that say this.
-pub fn write(server: i64, News { signals, typing, heads, attendance }: News) -> Vec<String> {
+pub fn write(server: i64, News { signals, typing, heads, taken, attendance }: News) -> Vec<String> {
     let mut notes = Pieces { server, notes: Vec::new(), open: Note { attendance, ..Note::default() }, bytes: 0 };
     for SignalNotice { number, to } in signals {
         notes.reserve(to.as_str().len());
         notes.open.signals.push((number, to.as_str().to_owned()));
+    }
+    for Handover { key, from, moved } in taken {
+        let key = hexadecimal::write(&key.0);
+        notes.reserve(key.len());
+        notes.open.taken.push((key, format!("{:x}", from.0), moved));
     }
     for Typing { room, user, typing } in typing {
         notes.reserve(room.as_str().len() + user.as_str().len());
@@ -105,7 +116,8 @@ impl Pieces {
 
     fn close(&mut self) {
         let note = Note { s: format!("{:x}", self.server), ..std::mem::take(&mut self.open) };
-        let says = !(note.signals.is_empty() && note.typing.is_empty() && note.heads.is_empty());
+        let says =
+            !(note.signals.is_empty() && note.typing.is_empty() && note.heads.is_empty() && note.taken.is_empty());
         if note.attendance || says {
             self.notes.extend(serde_json::to_string(&note).ok());
         }
@@ -113,12 +125,10 @@ impl Pieces {
     }
 }
 
-/// What another server says; nothing of what this one has written, or of what is no note.
-pub fn read(server: i64, note: &str) -> News {
-    let Ok(Note { s, typing, signals, heads, attendance }) = serde_json::from_str(note) else { return News::default() };
-    if s == format!("{server:x}") {
-        return News::default();
-    }
+/// Which other server says what; `None`: this one has written it, or it is no note.
+pub fn read(server: i64, note: &str) -> Option<(i64, News)> {
+    let Note { s, typing, signals, taken, heads, attendance } = serde_json::from_str(note).ok()?;
+    let from = number(&s).filter(|from| *from != server)?;
     let head = |(room, newest, version): (String, u64, u64)| {
         Some(Head { room: RoomName::parse_known(&room).ok()?, newest, version })
     };
@@ -129,7 +139,17 @@ pub fn read(server: i64, note: &str) -> News {
         (typing.into_iter().filter_map(types).collect(), heads.into_iter().filter_map(head).collect());
     let signalled = |(number, to): (i64, String)| Some(SignalNotice { number, to: UserName::parse(&to).ok()? });
     let signals = signals.into_iter().filter_map(signalled).collect();
-    News { signals, typing, heads, attendance }
+    let handover = |(key, from, moved): (String, String, u32)| {
+        let key = SessionKey(hexadecimal::read(&key)?.try_into().ok()?);
+        Some(Handover { key, from: ServerId(number(&from)?.cast_unsigned()), moved })
+    };
+    let taken = taken.into_iter().filter_map(handover).collect();
+    Some((from, News { signals, typing, heads, taken, attendance }))
+}
+
+/// The number of a server.
+fn number(digits: &str) -> Option<i64> {
+    u64::from_str_radix(digits, 16).ok().map(u64::cast_signed)
 }
 
 #[cfg(test)]
@@ -145,23 +165,35 @@ mod tests {
         let types: Vec<_> = (0..100).map(typing).collect();
         let signal = |n: i64| SignalNotice { number: n, to: UserName::parse("Bob").unwrap() };
         let signals: Vec<_> = (i64::MAX - 300..i64::MAX).map(signal).collect();
-        let news = News { signals: signals.clone(), typing: types.clone(), heads: heads.clone(), attendance: true };
+        let session = |n: u8| Handover { key: SessionKey([n; 32]), from: ServerId(u64::MAX - 1), moved: u32::from(n) };
+        let taken: Vec<_> = (0..200).map(session).collect();
+        let news = News {
+            signals: signals.clone(),
+            typing: types.clone(),
+            heads: heads.clone(),
+            taken: taken.clone(),
+            attendance: true,
+        };
         let notes = write(-7, news);
         assert!(notes.len() > 1 && notes.iter().all(|note| note.len() < 8_000), "{}", notes.len());
         let mut all = News::default();
-        for mut news in notes.iter().map(|note| read(8, note)) {
+        for (from, mut news) in notes.iter().map(|note| read(8, note).unwrap()) {
+            assert_eq!(from, -7);
             all.signals.append(&mut news.signals);
             all.typing.append(&mut news.typing);
             all.heads.append(&mut news.heads);
+            all.taken.append(&mut news.taken);
             all.attendance |= news.attendance;
         }
-        assert_eq!(all, News { signals, typing: types, heads, attendance: true });
-        assert!(notes.iter().all(|note| read(-7, note) == News::default()), "its own");
+        assert_eq!(all, News { signals, typing: types, heads, taken, attendance: true });
+        assert!(notes.iter().all(|note| read(-7, note).is_none()), "its own");
         assert!(write(1, News::default()).is_empty());
         let bare = write(1, News { attendance: true, ..News::default() });
-        assert_eq!(bare.iter().map(|note| read(8, note).attendance).collect::<Vec<_>>(), [true]);
-        for note in ["", "{}", "[]", r#"{"s":"1","heads":[["a/b",1]]}"#, r#"{"s":"1","heads":[["a b\u0000",1,1]]}"#] {
-            assert_eq!(read(8, note), News::default(), "{note}");
+        assert_eq!(bare.iter().map(|note| read(8, note).unwrap().1.attendance).collect::<Vec<_>>(), [true]);
+        for note in ["", "{}", "[]", r#"{"s":"x","heads":[]}"#, r#"{"s":"1","heads":[["a/b",1]]}"#] {
+            assert_eq!(read(8, note), None, "{note}");
         }
+        let later = r#"{"s":"1","heads":[["a b\u0000",1,1]],"taken":[["00","2",1]]}"#;
+        assert_eq!(read(8, later), Some((1, News::default())), "names that are none here");
     }
 }

@@ -1,4 +1,4 @@
-//! The thread that tells other servers which rooms have gone on, and who is in them through this server.
+//! The thread that tells other servers which rooms have gone on, who is in them through this server, and which sessions it has.
 //!
 //! The journal hands it rooms after each batch and does not wait. It takes what piled up while it sent, of each room the
 //! newest, and sends it with NOTIFY in transactions of its own, that wait for no disk: in the journal's, all servers would
@@ -10,14 +10,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::attendance;
 use super::lasting_link::LastingLink;
 use super::link::LinkError;
 use super::local_attendance::LocalAttendance;
+use super::local_sessions::{EnteredSession, LocalSessions};
 use super::note::{self, Head, News, Typing};
-use super::{private_feed, signals};
+use super::{private_feed, sessions, signals};
 
 /// Notices that may wait; what is beyond them is not told by a note.
 pub const NOTICES_MAX: usize = 4_096;
@@ -36,6 +37,24 @@ pub enum Notice {
     Typing(Typing),
     /// [`LocalAttendance`] has changes.
     Attendance,
+    /// [`LocalSessions`] has.
+    Sessions,
+    /// The server stops.
+    Park(ParkRequest),
+}
+
+/// The server stops: what is known of its sessions and its users is written, and stays.
+pub struct ParkRequest {
+    /// For how long.
+    pub grace: Duration,
+    /// Is told when that is done.
+    pub reply: Sender<()>,
+}
+
+/// What there is to do next.
+struct Work {
+    news: News,
+    park: Option<ParkRequest>,
 }
 
 /// See the module.
@@ -45,6 +64,7 @@ pub struct Notifier {
     channel: String,
     inbox: Receiver<Notice>,
     attendance: Arc<LocalAttendance>,
+    sessions: Arc<LocalSessions>,
     /// The stamp of the newest row.
     stamp: i64,
     forget_at: Instant,
@@ -59,16 +79,16 @@ impl Notifier {
         server: i64,
         channel: String,
         inbox: Receiver<Notice>,
-        attendance: Arc<LocalAttendance>,
+        (attendance, sessions): (Arc<LocalAttendance>, Arc<LocalSessions>),
     ) -> Self {
         let forget_at = Instant::now() + FORGET_EVERY;
-        Self { link, server, channel, inbox, attendance, stamp: 0, forget_at, is_failing: false }
+        Self { link, server, channel, inbox, attendance, sessions, stamp: 0, forget_at, is_failing: false }
     }
 
     /// The body of its thread.
     pub fn run(mut self) {
-        while let Some(news) = self.next() {
-            match self.tell(news) {
+        while let Some(Work { news, park }) = self.next() {
+            match self.tell(news).and_then(|()| park.map_or(Ok(()), |request| self.park(&request))) {
                 Ok(()) => self.is_failing = false,
                 Err(error) => {
                     if !std::mem::replace(&mut self.is_failing, true) {
@@ -80,8 +100,8 @@ impl Notifier {
     }
 
     /// Waits for something to tell: of each room and user the newest. `None`: the journal has ended.
-    fn next(&self) -> Option<News> {
-        let first = if self.attendance.has_changes() {
+    fn next(&self) -> Option<Work> {
+        let first = if self.attendance.has_changes() || self.sessions.has_changes() {
             match self.inbox.recv_timeout(RETRY) {
                 Ok(notice) => Some(notice),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -90,31 +110,73 @@ impl Notifier {
         } else {
             Some(self.inbox.recv().ok()?)
         };
-        let (mut heads, mut typing) = (BTreeMap::new(), BTreeMap::new());
+        let (mut heads, mut typing, mut park) = (BTreeMap::new(), BTreeMap::new(), None);
         // In the journal's order: the last of a room is its newest.
         for notice in first.into_iter().chain(self.inbox.try_iter().take(NOTICES_MAX)) {
             match notice {
                 Notice::Head(head) => _ = heads.insert(head.room.clone(), head),
                 Notice::Typing(one) => _ = typing.insert((one.room.clone(), one.user.clone()), one),
-                Notice::Attendance => {}
+                Notice::Attendance | Notice::Sessions => {}
+                Notice::Park(request) => park = Some(request),
             }
         }
         let (typing, heads) = (typing.into_values().collect(), heads.into_values().collect());
-        Some(News { typing, heads, ..News::default() })
+        Some(Work { news: News { typing, heads, ..News::default() }, park })
     }
 
     fn tell(&mut self, news: News) -> Result<(), LinkError> {
         // Notes first: they are what most wait for.
         self.send(news)?;
-        if self.write_attendance()? {
-            self.send(News { attendance: true, ..News::default() })?;
+        self.write_sessions()?;
+        // Who has entered a room is in what is written next: a session is let go behind that.
+        let entered = self.sessions.take_entered();
+        let told = self.tell_attendance().and_then(|()| self.release(&entered));
+        if told.is_err() {
+            self.sessions.put_back_entered(entered);
         }
+        told?;
         if self.forget_at <= Instant::now() {
             self.forget_at = Instant::now() + FORGET_EVERY;
             attendance::forget_gone(self.link.link()?, self.server)?;
             private_feed::forget_old(self.link.link()?)?;
             signals::forget_old(self.link.link()?)?;
+            sessions::forget_old(self.link.link()?)?;
         }
+        Ok(())
+    }
+
+    fn write_sessions(&mut self) -> Result<(), LinkError> {
+        while self.sessions.has_changed_rows() {
+            let changes = self.sessions.take(ROWS_MAX);
+            let written = self.link.link().and_then(|link| sessions::write(link, self.server, &changes));
+            if let Err(error) = written {
+                self.sessions.put_back(changes);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_attendance(&mut self) -> Result<(), LinkError> {
+        if self.write_attendance()? { self.send(News { attendance: true, ..News::default() }) } else { Ok(()) }
+    }
+
+    /// Has the servers that had these sessions let them go.
+    fn release(&mut self, entered: &[EnteredSession]) -> Result<(), LinkError> {
+        let mut news = News::default();
+        for session in entered {
+            match sessions::release(self.link.link()?, self.server, session)? {
+                true => news.taken.push(session.handover),
+                false => news.attendance = true,
+            }
+        }
+        self.send(news)
+    }
+
+    fn park(&mut self, request: &ParkRequest) -> Result<(), LinkError> {
+        sessions::park(self.link.link()?, self.server, request.grace)?;
+        // Who stops the server may have stopped waiting.
+        _ = request.reply.try_send(());
         Ok(())
     }
 

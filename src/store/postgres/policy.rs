@@ -4,11 +4,11 @@
 //! them all when it starts, and the audit is read on request.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 use tokio_postgres::Row;
 
+use super::hexadecimal;
 use super::history::standing;
 use super::link::{DatabaseLink, LinkError};
 use super::row::{number, text};
@@ -38,10 +38,10 @@ pub fn description_of(action: &ModerationAction) -> String {
         set("until", ms(until).into());
     }
     if let Some(value) = value_of(change) {
-        set("value", hexadecimal(&value).into());
+        set("value", hexadecimal::write(value.as_bytes()).into());
     }
     if let Some(note) = note {
-        set("note", hexadecimal(note).into());
+        set("note", hexadecimal::write(note.as_bytes()).into());
     }
     match change {
         ModerationChange::Created { private, owner, members } => {
@@ -77,8 +77,8 @@ pub fn description_of(action: &ModerationAction) -> String {
             open_subject.iter().for_each(|on| set("open_subject", (*on).into()));
         }
         ModerationChange::Described(Description { subject, description }) => {
-            subject.iter().for_each(|text| set("subject", hexadecimal(text).into()));
-            description.iter().for_each(|text| set("description", hexadecimal(text).into()));
+            subject.iter().for_each(|text| set("subject", hexadecimal::write(text.as_bytes()).into()));
+            description.iter().for_each(|text| set("description", hexadecimal::write(text.as_bytes()).into()));
         }
         ModerationChange::InvitationCreated { number: invitation, code, uses, .. } => {
             set("invitation", number(*invitation).into());
@@ -93,13 +93,6 @@ pub fn description_of(action: &ModerationAction) -> String {
         ModerationChange::Kicked { .. } | ModerationChange::Deleted { .. } | ModerationChange::Ended => {}
     }
     Value::Object(fields).to_string()
-}
-
-fn hexadecimal(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut digits, byte| {
-        write!(digits, "{byte:02x}").expect("a string takes every character");
-        digits
-    })
 }
 
 /// The room's policy; `None`: it has none.

@@ -13,6 +13,7 @@ use super::catch_up::{self, Change};
 use super::history::{self, Standing};
 use super::journal::{AppendRequest, State, WriteRequest};
 use super::local_attendance::LocalAttendance;
+use super::local_sessions::LocalSessions;
 use super::note::Typing;
 use super::open_rooms::Progress;
 use super::pool::Pool;
@@ -45,6 +46,8 @@ pub struct PostgresLog {
 pub struct Attendances {
     /// Through this server.
     pub local: Arc<LocalAttendance>,
+    /// The sessions of this server.
+    pub sessions: Arc<LocalSessions>,
     /// Through others.
     pub remote: Arc<RemoteAttendances>,
     /// What was said to users in private through others.

@@ -24,6 +24,7 @@ use super::pool::Pool;
 use super::private_feed::PrivateFeed;
 use super::room_log::{Attendances, PostgresLog};
 use super::schema::{self, Unusable, name_of};
+use super::sessions::PostgresSessions;
 use super::users::PostgresUsers;
 use super::webhooks::PostgresWebhookRows;
 use super::{policy, search};
@@ -34,6 +35,7 @@ use crate::chat::{Message, ReceiptMark, RoomName, SearchPosition, Span, StoreFai
 use crate::store::change_feed::ChangeFeed;
 use crate::store::open::BackendOptions;
 use crate::store::rooms::{ChangesQuery, Durability, Found, FoundInRooms, OpenedRoom, Page, PageQuery, Store};
+use crate::store::shared_sessions::SharedSessions;
 use crate::store::shared_users::SharedUsers;
 use crate::sync::oneshot;
 
@@ -97,11 +99,13 @@ impl PostgresStore {
         let (journal, inbox) = bounded(INBOX_MAX);
         let (notes, notices) = bounded(NOTICES_MAX);
         let private = PrivateFeed::new(&mut first, server).map_err(unusable)?;
-        let attendances = Attendances { local: Arc::default(), remote: Arc::default(), private: Arc::new(private) };
+        let (local, remote, sessions) = Default::default();
+        let attendances = Attendances { local, remote, sessions, private: Arc::new(private) };
         attendances.local.set_bell(Some(notes.clone()));
+        attendances.sessions.set_bell(Some(notes.clone()));
         let sends = Box::new(|link: &mut DatabaseLink| link.run("SET synchronous_commit = off"));
         let notifier_link = LastingLink::new(config.clone(), None, sends);
-        let local = Arc::clone(&attendances.local);
+        let local = (Arc::clone(&attendances.local), Arc::clone(&attendances.sessions));
         let notifier = Notifier::new(notifier_link, server, channel.clone(), notices, local);
         let maintenance = PostgresMaintenance::new(retention, now, rooms.clone());
         let reports = Reports { on_commit, on_delivery, on_panic };
@@ -282,12 +286,18 @@ impl Store for PostgresStore {
         Some(Arc::new(PostgresUsers { server: self.server, channel, attendances, pool }))
     }
 
+    fn shared_sessions(&self) -> Option<Arc<dyn SharedSessions>> {
+        let Attendances { local: attendance, sessions: local, .. } = self.attendances.clone();
+        Some(Arc::new(PostgresSessions { server: self.server, local, attendance, pool: Arc::clone(&self.pool) }))
+    }
+
     fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
         self.waker.wake();
         self.pool.close();
         self.searches.close();
         self.attendances.local.set_bell(None);
+        self.attendances.sessions.set_bell(None);
         let journal = self.journal.lock().take();
         drop(journal);
     }

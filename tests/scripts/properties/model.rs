@@ -53,8 +53,6 @@ pub struct Model {
 pub struct Member {
     id: MemberId,
     guest: JoinRequest,
-    /// The newest message when it came.
-    since: u64,
     /// Whether its connection broke.
     detached: bool,
     /// The receipts that it is to hear of then, the newest of each user and sense.
@@ -77,13 +75,7 @@ impl Model {
         if announced && self.users().is_empty() && self.newest() == 0 {
             self.opener = Some(id);
         }
-        self.members.push(Member {
-            id,
-            guest: guest.clone(),
-            since: self.newest(),
-            detached: false,
-            deferred_receipts: BTreeMap::new(),
-        });
+        self.members.push(Member { id, guest: guest.clone(), detached: false, deferred_receipts: BTreeMap::new() });
         let fresh = Presence { user: user.clone(), status: Status::Online, note: None, last_seen: now.at };
         self.presences.entry(user.clone()).or_insert(fresh);
         let members: Vec<_> = self.users().into_iter().collect();
@@ -152,9 +144,7 @@ impl Model {
 
     /// A member resumes: it gets what it missed, and from then on what all members get.
     pub fn resume(&mut self, id: MemberId, seen: &Since) {
-        let entered = self.member(id).since;
         let (recovery, missed) = self.missed(match seen {
-            Since::Entry => Some(entered),
             Since::Number(seq) => Some(*seq),
             Since::Position(position) => self.number(position),
         });

@@ -201,7 +201,7 @@ impl Pair {
         let is_true = matches!(claim, Claim::True);
         let (seen, number) = match (claim, self.seen.get(&member).copied()) {
             (Claim::True, Some(seq)) => (Since::Position(Position { epoch, seq }), seq),
-            (Claim::True, None) | (Claim::Nothing, _) => (Since::Entry, entered),
+            (Claim::True, None) | (Claim::Nothing, _) => (Since::Position(Position { epoch, seq: entered }), entered),
             (Claim::Number(seq), _) => (Since::Number(seq), seq),
             (Claim::Place(true, seq), _) => (Since::Position(Position { epoch, seq }), seq),
             (Claim::Place(false, seq), _) => (Since::Position(Position { epoch: "e0".into(), seq }), seq),

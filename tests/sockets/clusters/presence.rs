@@ -17,7 +17,7 @@ fn members(client: &mut WebSocketClient) -> Vec<String> {
 }
 
 /// The next join, leave or presence that is shown, as `join Ann`.
-fn told(client: &mut WebSocketClient) -> String {
+pub(super) fn told(client: &mut WebSocketClient) -> String {
     loop {
         let event = client.event();
         let user = event["user"].as_str().unwrap_or_default();

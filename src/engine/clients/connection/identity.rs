@@ -70,6 +70,7 @@ impl Connection {
         own.set_availability(availability);
         let presence = Presence { user: who.user.clone(), status, note, last_seen: self.now() };
         self.engine.tell_close_watchers(who, Event::Presence(presence), own, self.rooms());
+        self.keep_shared();
     }
 
     /// Renames a guest.
@@ -103,7 +104,10 @@ impl Connection {
     }
 
     fn become_user(&mut self, who: Identity) -> Result<(), Refusal> {
-        let origin = self.session.entry.connection().origin();
+        self.become_user_from(self.session.entry.connection().origin(), who)
+    }
+
+    pub(super) fn become_user_from(&mut self, origin: ConnectionOrigin, who: Identity) -> Result<(), Refusal> {
         let new = register(&self.engine, &self.outbox, self.session.number, who.clone(), (origin, &self.options))?;
         new.connection().set_availability(self.session.state.availability().clone());
         new.connection().ask_receipts(self.session.state.asks_receipts());
@@ -164,34 +168,43 @@ impl Connection {
         if ends_own { Err(ActionError::End(End::SignedOut)) } else { Ok(()) }
     }
 
-    /// Checks that a detached session still belongs to its user. A newer token of the same user that this
-    /// connection has shown replaces the session's.
+    /// Checks that a detached session still belongs to its user.
     #[inline(never)]
     pub(super) fn check_resumed(&self, mut session: Session) -> Result<Session, Refusal> {
-        let (ours, theirs) = (self.session.state.identity(), session.state.identity());
+        session.state.identified(self.newer_token(session.state.identity()));
+        match self.check_identity(session.state.identity()) {
+            Ok(()) => Ok(session),
+            Err((end, refusal)) => {
+                session.leave(end);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// A newer token of the same user that this connection has shown replaces that of the session which it resumes.
+    pub(super) fn newer_token(&self, theirs: &Identity) -> Identity {
+        let ours = self.session.state.identity();
         let of = |who: &Identity| (who.user.clone(), who.auth_level, who.device());
-        if !ours.is_guest() && of(ours) == of(theirs) {
-            session.state.identified(ours.clone());
-        }
-        let who = session.state.identity();
+        if !ours.is_guest() && of(ours) == of(theirs) { ours.clone() } else { theirs.clone() }
+    }
+
+    /// Whether a session still belongs to its user, and otherwise how it ends.
+    #[inline(never)]
+    pub(super) fn check_identity(&self, who: &Identity) -> Result<(), (End, Refusal)> {
         let owner = self.engine.auth.names().owner(&who.user);
-        if who.since().is_some_and(|since| owner.as_ref().is_none_or(|owner| owner.since != since)) {
-            session.leave(End::Unidentified);
-            return Err(Refusal::new(Code::SessionExpired, "The session's name was given up"));
-        }
-        if !self.engine.auth.is_signed_in(who) {
-            session.leave(End::SignedOut);
-            return Err(Refusal::new(Code::SessionExpired, "The session's device was signed out"));
-        }
-        if who.is_guest() && owner.is_some() {
-            session.leave(End::Displaced);
-            return Err(Refusal::new(Code::SessionExpired, "The session's name belongs to somebody now"));
-        }
-        if who.expires().is_some_and(|expires| expires <= self.now()) {
-            session.leave(End::Expired);
-            return Err(Refusal::new(Code::SessionExpired, "The session's token has expired"));
-        }
-        Ok(session)
+        let (end, message) = if who.since().is_some_and(|since| owner.as_ref().is_none_or(|owner| owner.since != since))
+        {
+            (End::Unidentified, "The session's name was given up")
+        } else if !self.engine.auth.is_signed_in(who) {
+            (End::SignedOut, "The session's device was signed out")
+        } else if who.is_guest() && owner.is_some() {
+            (End::Displaced, "The session's name belongs to somebody now")
+        } else if who.expires().is_some_and(|expires| expires <= self.now()) {
+            (End::Expired, "The session's token has expired")
+        } else {
+            return Ok(());
+        };
+        Err((end, Refusal::new(Code::SessionExpired, message)))
     }
 
     fn now(&self) -> Time {

@@ -6,6 +6,7 @@
 
 mod door;
 mod identity;
+mod moved;
 mod offline;
 mod resume;
 mod rooms;
@@ -140,6 +141,7 @@ impl Connection {
             actions: Vec::with_capacity(1),
             shown: 0,
         });
+        connection.keep_shared();
         connection.watch();
         connection.settle_name();
         connection.deliver_offline_messages();
@@ -238,6 +240,12 @@ impl Connection {
         let rooms = self.session.state.rooms();
         self.shown = rooms.changes();
         self.session.entry.connection().show_rooms(rooms.iter().map(|(room, _)| room.clone()).collect());
+        self.keep_shared();
+    }
+
+    /// Has other servers see what the session is now.
+    fn keep_shared(&self) {
+        self.engine.sessions.keep_shared(&self.session);
     }
 
     #[inline(never)]
@@ -260,6 +268,7 @@ impl Connection {
             }
             Action::AskReceipts(on) => {
                 self.session.entry.connection().ask_receipts(on);
+                self.keep_shared();
                 Ok(())
             }
             Action::Signal { kind, to, payload, id } => {

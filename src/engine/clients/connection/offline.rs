@@ -15,7 +15,7 @@ use crate::engine::clients::gate::Gate;
 use crate::engine::clients::history::said_since;
 use crate::engine::clients::recipient::Recipient;
 use crate::engine::rooms::hub::RoomKind;
-use crate::engine::users::user_connection::OfflineReplay;
+use crate::engine::users::user_connection::conversations::OfflineReplay;
 use crate::store::FoundInRooms;
 
 impl Connection {

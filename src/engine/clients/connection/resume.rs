@@ -6,15 +6,31 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{ActionError, Connection};
-use crate::chat::{End, Event, Id, Recovery, Seen};
+use crate::chat::{Code, End, Event, Id, Recovery, Refusal, Seen, StoreFailed};
 use crate::engine::clients::session::{ResumingRoom, Session};
 use crate::engine::clients::session_table::{SessionTable, Token};
+use crate::store::TakenSession;
 
 impl Connection {
     /// Resumes a detached session in place of this connection's own.
     #[inline(never)]
     pub(super) fn resume(&mut self, token: &str, seen: &Seen, id: Option<Id>) -> Result<(), ActionError> {
-        let taken = self.engine.sessions.take(token, &self.outbox);
+        // While nobody can tell whose it is, no other server can take it either.
+        let whose = self.engine.sessions.take_from_others(token);
+        let taken = match whose {
+            Ok(TakenSession::Moved(session, handover)) => {
+                return self.resume_moved((token, handover), *session, seen, id);
+            }
+            Ok(TakenSession::Own | TakenSession::Unknown) | Err(StoreFailed) => {
+                self.engine.sessions.take(token, &self.outbox)
+            }
+        };
+        let taken = taken.map_err(|refusal| match refusal.code {
+            Code::SessionExpired if whose.is_err() => {
+                Refusal::new(Code::Unavailable, "Whose session that is cannot be told now; try again")
+            }
+            _ => refusal,
+        });
         let session = taken.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
         let mut session = self.check_resumed(session).map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
         let limits = self.engine.limits.load();
@@ -71,9 +87,12 @@ pub(super) fn detach_or_leave(sessions: &SessionTable, mut session: Session, end
         return false;
     };
     // A client that has not authenticated, or has said nothing, has nothing to resume.
-    let refused = if end.detaches() && !session.state.is_unheard() {
+    // Where other servers can go on with it, a server that stops ends no session.
+    let detaches = end.detaches() || end == End::Closing && sessions.is_shared();
+    let refused = if detaches && !session.state.is_unheard() {
         // The rooms first, so that whoever resumes the session finds them ready.
         session.detach();
+        sessions.keep_shared(&session);
         let (number, connection) = (session.number, Arc::clone(session.entry.connection()));
         match sessions.detach(&token, Box::new(session)) {
             Ok(()) => {

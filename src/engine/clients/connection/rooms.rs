@@ -117,7 +117,7 @@ impl Connection {
     pub(super) fn join(&mut self, join: Join) -> Result<(), ActionError> {
         let Join { room, mut options, visibility, slow, durable, id } = join;
         let (invitation, is_seen) = (options.invitation.take(), visibility != Visibility::Hidden);
-        let (topic, in_group) = (options.topic, options.group.is_some());
+        let (topic, in_group, asks_receipts) = (options.topic, options.group.is_some(), options.receipts);
         let encoding = Membership::encoding(self.options.encoding, topic, in_group);
         let request = JoinRequest {
             has_own_rate: self.session.state.identity().rate().is_some(),
@@ -148,7 +148,7 @@ impl Connection {
         let joined = self.engine.hub.join(&room, &RoomKind::Open { slow, durable }, guest);
         let mut handle = joined.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
         let replay = handle.take_replay();
-        self.session.state.joined(room.clone(), Membership { handle, topic, in_group });
+        self.session.state.joined(room.clone(), Membership { handle, topic, in_group, visibility, asks_receipts });
         if let Some(replay) = replay {
             self.replay(encoding).give(&room, replay, id.as_ref()).map_err(ActionError::End)?;
         }

@@ -103,7 +103,9 @@ impl Connection {
         let mut end = connection.ended();
         for (i, EnteredRoom { handle, gate, replay }) in rooms.into_iter().enumerate() {
             let room = handle.room().clone();
-            connection.session.state.joined(room.clone(), Membership { handle, topic: false, in_group: false });
+            let (topic, in_group, asks_receipts) = (false, false, false);
+            let membership = Membership { handle, topic, in_group, visibility: options.visibility, asks_receipts };
+            connection.session.state.joined(room.clone(), membership);
             if end.is_some() {
                 continue;
             }

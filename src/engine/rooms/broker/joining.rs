@@ -4,10 +4,12 @@
 //! The answer to a join that is accepted is sent at the end of the round, when the member has been given what comes
 //! with it.
 
+use std::sync::Arc;
+
 use super::Broker;
 use crate::chat::members::MemberId;
 use crate::chat::room::{Input, ReplayRange};
-use crate::chat::{Code, Refusal};
+use crate::chat::{Code, Position, Refusal};
 use crate::engine::rooms::inbox::{Admitted, PendingJoin};
 use crate::engine::rooms::table::Subscriber;
 
@@ -48,7 +50,13 @@ impl Broker {
         let offset = self.batch.enter(form);
         let in_group = request.options.group.is_some();
         self.table.insert(Subscriber::new(seat, request.user, recipient, form, offset).in_group(in_group));
-        self.admitted.push((reply, Admitted { member: id, replay: None }));
+        let entered = self.position_of(id);
+        self.admitted.push((reply, Admitted { member: id, entered, replay: None }));
+    }
+
+    /// Where a member has entered.
+    pub(super) fn position_of(&self, id: MemberId) -> Position {
+        Position { epoch: Arc::clone(self.room.epoch()), seq: self.room.entered(id).unwrap_or_default() }
     }
 
     pub(super) fn replay(&mut self, id: MemberId, replay: ReplayRange) {

@@ -283,7 +283,7 @@ impl Broker {
             }
             BrokerCommand::Resume(resume) => {
                 // A member that is not up to date is not refused for it: it is in already.
-                _ = self.settle_history(resume.since.seq());
+                _ = self.settle_history(Some(resume.since.seq()));
                 self.resume(*resume);
             }
             BrokerCommand::Request { member, request, id } => {
@@ -350,7 +350,10 @@ impl Broker {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Admitted(id) => self.admit(id),
-                Effect::AlreadyJoined(id, member) => self.answer_join(id, Ok(Admitted { member, replay: None })),
+                Effect::AlreadyJoined(id, member) => {
+                    let entered = self.position_of(member);
+                    self.answer_join(id, Ok(Admitted { member, entered, replay: None }));
+                }
                 Effect::Refused(id, refusal) => self.answer_join(id, Err(refusal)),
                 Effect::Replay(id, replay) => self.replay(id, replay),
                 Effect::Resumed(id, resumed, replay) => self.answer_resume(id, (resumed, replay)),

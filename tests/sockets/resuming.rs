@@ -433,3 +433,23 @@ fn the_same_mid_from_two_connections_at_once_is_one_message() {
     assert_eq!(told, [(json!(1), json!(false)), (json!(1), json!(true))]);
     assert_eq!(messages(&witness.settle("den")), [1]);
 }
+
+#[test]
+fn a_guest_who_resumes_a_conversation_is_not_given_what_an_earlier_guest_of_the_name_said() {
+    let server = patient();
+    let mut bob = WebSocketClient::multi(&server, "Bob");
+    let mut first = WebSocketClient::multi(&server, "Ann");
+    let secret = first.ask(json!({"type": "private", "to": "Bob", "message": "a secret"}));
+    bob.wait_for_type("private");
+    first.leave();
+    let mut second = WebSocketClient::open(&server, "/ws?format=json&user=Ann");
+    let token = second.event_of("welcome")["resume"].clone();
+    second.ask(json!({"type": "private", "to": "Bob", "message": "hello"}));
+    drop(second);
+    let mut back = WebSocketClient::open(&server, "/ws?format=json");
+    back.event_of("welcome");
+    let seen = json!({"dm:Ann:Bob": {"epoch": secret["epoch"], "seq": 0}});
+    let resumed = back.ask(json!({"type": "resume", "resume": token, "rooms": seen}));
+    assert_eq!(resumed["rooms"]["dm:Ann:Bob"]["missed"], 1, "{resumed}");
+    assert_eq!(back.wait_for_type("private")["message"], "hello");
+}

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crate::chat::room::ReplayRange;
 use crate::chat::session_state::SessionState;
-use crate::chat::{End, LeaveReason, Limits, Note, Recovery, ResumedRoom, RoomName, Seen, Since, Slow, Visibility};
+use crate::chat::{
+    End, LeaveReason, Limits, Note, Position, Recovery, ResumedRoom, RoomName, Seen, Since, Slow, Visibility,
+};
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::pattern_subscription::PatternSubscription;
@@ -165,11 +167,20 @@ impl Session {
     ) -> Vec<ResumingRoom> {
         self.address = address.counted;
         let current = self.state.rooms().current().cloned();
+        let is_guest = self.state.identity().is_guest();
         let mut all = Vec::new();
         let mut resume = |handle: &RoomHandle, topic: bool, in_group: bool| {
             let encoding = Membership::encoding(encoding, topic, in_group);
             let gate = Gate::closed(Arc::clone(outbox), limits);
-            let since = since(seen, handle, current.as_ref());
+            let since = match since(seen, handle, current.as_ref()) {
+                // What was said before was said to somebody else of this name.
+                Since::Position(Position { epoch, seq }) if is_guest && handle.room().is_conversation() => {
+                    let entered = handle.entered();
+                    let seq = if epoch == entered.epoch { seq.max(entered.seq) } else { seq };
+                    Since::Position(Position { epoch, seq })
+                }
+                since => since,
+            };
             let (resumed, replay) = match handle.resume(Arc::clone(&gate) as _, Form::Bytes(encoding), since) {
                 Ok(answer) => answer,
                 Err(_) => (ResumedRoom::lost(handle.room().clone(), Recovery::RoomFailed), None),

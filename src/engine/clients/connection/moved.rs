@@ -4,12 +4,11 @@
 //! server lets it go, so that its user leaves none of them; what the client missed is replayed as to one that never was
 //! elsewhere. On the reader's thread; blocks on the rooms and on the store.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{ActionError, Connection};
 use crate::chat::room::JoinRequest;
-use crate::chat::{Code, End, Id, JoinOptions, Position, Recovery, Refusal, ResumedRoom, RoomName, Seen, Visibility};
+use crate::chat::{Code, End, Id, JoinOptions, LeaveReason, Recovery, Refusal, ResumedRoom, Seen, Visibility};
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::recipient::{Absent, Form};
 use crate::engine::clients::session::{Membership, ResumingRoom, Session};
@@ -64,7 +63,8 @@ impl Connection {
         self.check_identity(&who).map_err(|(_, refusal)| refusal)?;
         // What this connection had joined before is left.
         let before: Vec<_> = std::mem::take(self.session.state.rooms_mut()).into_handles().collect();
-        before.into_iter().for_each(|membership| membership.handle.close());
+        // A room that failed has no membership to end.
+        before.into_iter().for_each(|membership| _ = membership.handle.leave(LeaveReason::Disconnected, None));
         let origin = self.session.entry.connection().origin();
         self.become_user_from(ConnectionOrigin { began: session.began, ..origin }, who)?;
         self.engine.expiry.forget(self.session.number);
@@ -87,7 +87,7 @@ impl Connection {
                 Err(refusal) => lost.push(self.lost(membership, &refusal)),
             }
         }
-        self.enter_conversations(session, seen);
+        self.enter_conversations(session);
         let limits = self.engine.limits.load();
         let client = (self.options.address, self.options.encoding);
         Ok((lost, self.session.resume(&self.outbox, client, seen, &limits)))
@@ -99,6 +99,7 @@ impl Connection {
         let state = &self.session.state;
         state.identity().allows(room)?;
         let request = JoinRequest {
+            has_own_rate: state.identity().rate().is_some(),
             echo: self.options.echo,
             visibility: visibility_of(membership),
             availability: state.availability().clone(),
@@ -132,20 +133,11 @@ impl Connection {
         ResumingRoom { resumed: ResumedRoom::lost(membership.room.clone(), recovery), replay: None, encoding, gate }
     }
 
-    /// Enters the conversations that it had, and those that its client names.
-    fn enter_conversations(&self, session: &SharedSession, seen: &Seen) {
+    /// Enters the conversations that it had.
+    fn enter_conversations(&self, session: &SharedSession) {
         let own = self.session.entry.connection();
-        let named = match seen {
-            Seen::Rooms(rooms) => rooms.as_slice(),
-            Seen::Current(_) => &[],
-        };
-        let conversations: BTreeMap<&RoomName, &Position> =
-            named.iter().chain(&session.conversations).map(|(room, position)| (room, position)).collect();
-        for (room, entered) in conversations {
+        for (room, entered) in &session.conversations {
             let Some((one, other)) = room.conversation() else { continue };
-            if ![&one, &other].contains(&own.user()) {
-                continue;
-            }
             let entered = own.enter_detached(&self.engine.hub, (room, &RoomKind::Private(one, other)), entered.clone());
             if let Err(refusal) = entered {
                 log::warn!(session = self.session.number, error:% = refusal; "conversation not entered");

@@ -35,8 +35,7 @@ pub struct SharedSession {
     pub asks_receipts: bool,
     /// Whether its name is final.
     pub has_published: bool,
-    /// The rooms that it is in, in the order in which it joined them: without those in which it is in a group, whose other
-    /// members go on with its work.
+    /// The rooms that it is in, in the order in which it joined them.
     pub rooms: Vec<SharedMembership>,
     /// Its private conversations, and where it entered each.
     pub conversations: Vec<(RoomName, Position)>,
@@ -53,6 +52,8 @@ pub struct SharedMembership {
     pub entered: Position,
     /// Whether the client calls the room a topic.
     pub topic: bool,
+    /// Whether it is in a group there: then it is not taken along, since the group's other members go on with its work.
+    pub in_group: bool,
     /// Whether others are told of its join and leave.
     pub is_announced: bool,
     /// Whether its client has asked there who has received and read its messages.

@@ -100,11 +100,11 @@ impl Session {
     #[must_use]
     pub fn shared(&self) -> SharedSession {
         let (state, connection) = (&self.state, self.entry.connection());
-        let rooms = state.rooms().iter().filter(|(_, membership)| !membership.in_group);
-        let rooms = rooms.map(|(room, membership)| SharedMembership {
+        let rooms = state.rooms().iter().map(|(room, membership)| SharedMembership {
             room: room.clone(),
             entered: membership.handle.entered().clone(),
             topic: membership.topic,
+            in_group: membership.in_group,
             is_announced: membership.visibility.is_announced(),
             asks_receipts: membership.asks_receipts,
         });

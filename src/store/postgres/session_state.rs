@@ -62,6 +62,8 @@ struct MembershipRow {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     topic: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    group: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     quiet: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     receipts: bool,
@@ -156,15 +158,15 @@ impl PlaceRow {
 
 impl MembershipRow {
     fn of(membership: &SharedMembership) -> Self {
-        let SharedMembership { room, entered, topic, is_announced, asks_receipts } = membership;
+        let SharedMembership { room, entered, topic, in_group, is_announced, asks_receipts } = membership;
         let place = PlaceRow::of(room, entered);
-        Self { place, topic: *topic, quiet: !is_announced, receipts: *asks_receipts }
+        Self { place, topic: *topic, group: *in_group, quiet: !is_announced, receipts: *asks_receipts }
     }
 
     fn read(self) -> Result<SharedMembership, NotUnderstood> {
-        let (room, entered) = self.place.read()?;
-        let (is_announced, asks_receipts) = (!self.quiet, self.receipts);
-        Ok(SharedMembership { room, entered, topic: self.topic, is_announced, asks_receipts })
+        let Self { place, topic, group: in_group, quiet, receipts: asks_receipts } = self;
+        let (room, entered) = place.read()?;
+        Ok(SharedMembership { room, entered, topic, in_group, is_announced: !quiet, asks_receipts })
     }
 }
 
@@ -189,6 +191,7 @@ mod tests {
             room: room(name),
             entered: entered(3),
             topic,
+            in_group: !topic,
             is_announced,
             asks_receipts: topic,
         };

@@ -194,15 +194,17 @@ fn a_session_is_what_it_was_and_what_was_lost_meanwhile_is_told() {
         let answer = ann.ask(command);
         assert!(["joined", "subscribed"].contains(&answer["type"].as_str().unwrap()), "{answer}");
     }
+    ok(&mut ann, json!({"type": "join", "room": "jobs", "group": "agents"}));
     ann.command(&json!({"type": "presence", "status": "away", "note": "lunch"}));
     ann.ask(json!({"type": "ping"}));
-    is_known(&database, 3);
+    is_known(&database, 4);
     drop(ann);
     ok(&mut moderator, json!({"type": "remove", "room": "club", "user": "Ann"}));
     publish(&servers[1], "prices.tea", "3.20");
     let (mut ann, resumed) = resume(&servers[1], &token, json!({}));
     assert_eq!(resumed["user"], "Ann", "{resumed}");
     assert_eq!(resumed["rooms"]["club"], json!({"recovered": false, "missed": 0, "reason": "removed"}));
+    assert_eq!(resumed["rooms"]["jobs"]["reason"], "room_failed", "its work is that of others");
     assert_eq!(resumed["rooms"]["plans"]["recovered"], true);
     let price = ann.wait_for_type("message");
     assert_eq!((&price["topic"], &price["message"]), (&json!("prices.tea"), &json!("3.20")));

@@ -98,6 +98,9 @@ impl Connection {
         let SharedMembership { room, entered, topic, asks_receipts, .. } = membership;
         let state = &self.session.state;
         state.identity().allows(room)?;
+        if membership.in_group {
+            return Err(Refusal::room_failed(room));
+        }
         let request = JoinRequest {
             has_own_rate: state.identity().rate().is_some(),
             echo: self.options.echo,

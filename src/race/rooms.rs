@@ -251,7 +251,10 @@ impl Rooms {
     fn hear(&mut self, at: usize) {
         let client = &mut self.clients[at];
         let answer = match client.reply.take().expect("it waits").wait() {
-            Ok(Ok(_)) => JoinOutcome::Joined,
+            Ok(Ok(admitted)) => {
+                client.handle = client.handle.take().map(|handle| handle.admitted(admitted));
+                JoinOutcome::Joined
+            }
             Ok(Err(refusal)) => JoinOutcome::Refused(refusal.code),
             Err(_) => JoinOutcome::Failed,
         };

@@ -81,8 +81,7 @@ fn who_has_a_voice_uses_it_by_every_door_and_moderates_by_none() {
     let mut cleo = IrcClient::with_token(&server, &token);
     cleo.ask("JOIN #news");
     cleo.expect("PRIVMSG #news :from IRC", &[]);
-    assert!(cleo.ask("MODE #news +v Ann").is_empty(), "who has more than a voice keeps it");
-    for line in ["MODE #news -m", "KICK #news bob", "MODE #news +v tim", "TOPIC #news :mine"] {
+    for line in ["MODE #news -m", "MODE #news +v Ann", "KICK #news bob", "MODE #news +v tim", "TOPIC #news :mine"] {
         let answer = cleo.ask(line);
         assert!(answer.len() == 1 && [" 482 ", " 401 "].iter().any(|no| answer[0].contains(no)), "{line}: {answer:?}");
     }

@@ -130,8 +130,8 @@ struct MessageArguments {
                 --slow latest. 0: messages have no key.", "keys of each room", 0, KEYS_MAX, |plan| plan.keys))]
     latest: Option<u32>,
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parser::count(0..=CLIENTS_MAX),
-        help = count_help("Further clients, each subscribed by one pattern to all rooms, half of them before the first room\n\
-                is open: they get each message of each room. Rooms are called NAME.0, NAME.1 and so on then.",
+        help = count_help("Further clients, each subscribed by one pattern to all rooms, half of them before\n\
+                the first is open: they get each message of each room. Rooms are called NAME.0, NAME.1 …",
             "connections", 0, CLIENTS_MAX, |plan| plan.patterns))]
     pattern: Option<u32>,
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",

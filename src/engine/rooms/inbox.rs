@@ -154,7 +154,7 @@ impl RoomHandle {
     }
 
     /// Takes the room's answer to the join.
-    pub(in crate::engine) fn admitted(mut self, Admitted { member, entered, replay }: Admitted) -> Self {
+    pub(crate) fn admitted(mut self, Admitted { member, entered, replay }: Admitted) -> Self {
         // The answer names another member: that member's handle sends its leave.
         self.left = member != self.member;
         (self.member, self.entered, self.replay) = (member, entered, replay);

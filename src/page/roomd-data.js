@@ -1,8 +1,6 @@
 // Messages of bytes: how they stand in JSON and in a binary frame (docs/protocol.md), and in a line for people.
 
 export const BINARY_PROTOCOL = "roomd.v1.binary";
-const LENGTH_BYTES = 4; // before the head of a frame
-const CHUNK = 0x8000; // arguments of one call
 const TYPES = new Set(["message", "private", "edit", "history", "found"]); // of events
 
 // What is sent for a command: text, or where the server takes it a binary frame.
@@ -21,11 +19,6 @@ export function decodeEvent(frame) {
   return event;
 }
 
-// Bytes of the text that JSON has for so many.
-export function base64Length(bytes) {
-  return 4 * Math.ceil(bytes / 3);
-}
-
 // What people read in place of so many bytes: `(binary, 3 KiB)`.
 export function summaryOf(bytes) {
   const tenths = (unit) => Math.round((bytes * 10) / unit) / 10;
@@ -35,23 +28,21 @@ export function summaryOf(bytes) {
 
 function toFrame({ data, ...head }) {
   const json = new TextEncoder().encode(JSON.stringify(head));
-  const frame = new Uint8Array(LENGTH_BYTES + json.length + data.length);
+  const frame = new Uint8Array(4 + json.length + data.length); // behind the head's length, in four bytes
   new DataView(frame.buffer).setUint32(0, json.length);
-  frame.set(json, LENGTH_BYTES);
-  frame.set(data, LENGTH_BYTES + json.length);
+  frame.set(json, 4);
+  frame.set(data, 4 + json.length);
   return frame;
 }
 
 function fromFrame(buffer) {
-  const end = LENGTH_BYTES + new DataView(buffer).getUint32(0);
-  const head = new TextDecoder("utf-8", { fatal: true }).decode(buffer.slice(LENGTH_BYTES, end));
+  const end = 4 + new DataView(buffer).getUint32(0);
+  const head = new TextDecoder("utf-8", { fatal: true }).decode(buffer.slice(4, end));
   return { ...JSON.parse(head), data: new Uint8Array(buffer.slice(end)) };
 }
 
 function toBase64(bytes) {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += CHUNK) text += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
-  return btoa(text);
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 
 function fromBase64(text) {

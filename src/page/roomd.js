@@ -3,7 +3,7 @@
 //
 // No method blocks, and no listener is called from inside a method.
 
-import { BINARY_PROTOCOL, base64Length, decodeEvent, encodeCommand } from "./roomd-data.js";
+import { BINARY_PROTOCOL, decodeEvent, encodeCommand } from "./roomd-data.js";
 import { HISTORY_MAX, Subscription } from "./roomd-subscription.js";
 
 const RETRY_MS = 500; // the first delay; it doubles with each attempt
@@ -240,7 +240,7 @@ export class Client {
     const bytes = (text) => new TextEncoder().encode(text).length;
     const max = this.#limits.message_bytes;
     const body = data?.length ?? bytes(command.message ?? JSON.stringify(command.cipher ?? ""));
-    const frame = bytes(JSON.stringify({ ...command, mid })) + base64Length(data?.length ?? 0);
+    const frame = bytes(JSON.stringify({ ...command, mid })) + 4 * Math.ceil((data?.length ?? 0) / 3); // of base64
     return Math.max(body - max, frame - 2 * max - ENVELOPE_BYTES);
   }
 

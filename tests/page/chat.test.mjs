@@ -151,6 +151,7 @@ test("a private conversation has the features of a room, and a reload keeps it",
   await bob.page.locator("textarea").pressSequentially("typing");
   await ann.page.getByText("Bob is typing…").waitFor();
   await bob.say("what do you mean?");
+  await ann.row("what do you mean?").waitFor(); // it moves what is above it from under the pointer
   await ann.row("a mistke").hover();
   await ann.page.getByRole("button", { name: "Edit", exact: true }).click();
   await ann.say("a mistake");
@@ -161,6 +162,7 @@ test("a private conversation has the features of a room, and a reload keeps it",
   await bob.row("a mistake").locator(".reactions button").click();
   await ann.row("a mistake").locator(".reactions").waitFor({ state: "detached" });
   await ann.say("to be deleted");
+  await ann.sent("to be deleted");
   await ann.row("to be deleted").hover();
   await ann.page.getByRole("button", { name: "Delete", exact: true }).click();
   await ann.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();

@@ -272,7 +272,7 @@ test("a customer who is handed over is the next agent's at once, and one who is 
   const [dana, emil] = [customer(server, "Dana"), customer(server, "Emil")];
   await until(() => ann.agent.conversations.size === 2);
   const bob = await agent(server, "Bob", { capacity: 1, ...never });
-  assert.equal(await ann.agent.handOver("Dana", "Bob"), true);
+  await until(() => ann.agent.handOver("Dana", "Bob")); // when she has heard that he is there
   await until(() => dana.customer.agent === "Bob");
   assert.equal(await ann.agent.handOver("Emil", "Bob"), false, "Bob has no room");
   // Nobody is given to Ann any more; who comes now waits behind Emil.

@@ -9,7 +9,7 @@ use crate::chat::UserName;
 use crate::chat::attendance::RemoteAttendance;
 use crate::chat::event::Event;
 use crate::chat::id::Id;
-use crate::chat::identity::AuthLevel;
+use crate::chat::identity::{AuthLevel, Identity};
 use crate::chat::join_options::JoinOptions;
 use crate::chat::leave_reason::LeaveReason;
 use crate::chat::members::MemberId;
@@ -79,6 +79,12 @@ impl JoinRequest {
         let (availability, options) = (Availability::default(), JoinOptions::default());
         let visibility = Visibility::Announced;
         Self { user, auth_level, has_own_rate: false, connection, echo: true, visibility, availability, options }
+    }
+
+    /// The same of a connection of this identity.
+    #[must_use]
+    pub fn of(who: &Identity, connection: u64) -> Self {
+        Self { has_own_rate: who.rate().is_some(), ..Self::new(who.user.clone(), who.auth_level, connection) }
     }
 }
 

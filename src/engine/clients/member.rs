@@ -230,7 +230,6 @@ impl Member {
         }
         // In the directory first: then a stop between the two ends the recipient.
         let entry = register(engine, who.into(), Arc::clone(&recipient), Visibility::Announced)?;
-        let Identity { user, auth_level, .. } = entry.connection().who.clone();
         let request = JoinRequest {
             has_own_rate: true,
             options: JoinOptions {
@@ -241,7 +240,7 @@ impl Member {
                 receipts: receipt_counts,
                 ..JoinOptions::default()
             },
-            ..JoinRequest::new(user, auth_level, entry.connection().number)
+            ..JoinRequest::of(&entry.connection().who, entry.connection().number)
         };
         let room = enter(engine, room, &RoomKind::Open { slow, durable }, (request, recipient))?;
         entry.connection().show_rooms(vec![room.room().clone()]);

@@ -172,15 +172,7 @@ impl Session {
         let mut resume = |handle: &RoomHandle, topic: bool, in_group: bool| {
             let encoding = Membership::encoding(encoding, topic, in_group);
             let gate = Gate::closed(Arc::clone(outbox), limits);
-            let since = match since(seen, handle, current.as_ref()) {
-                // What was said before was said to somebody else of this name.
-                Since::Position(Position { epoch, seq }) if is_guest && handle.room().is_conversation() => {
-                    let entered = handle.entered();
-                    let seq = if epoch == entered.epoch { seq.max(entered.seq) } else { seq };
-                    Since::Position(Position { epoch, seq })
-                }
-                since => since,
-            };
+            let since = since(seen, handle, current.as_ref(), is_guest);
             let (resumed, replay) = match handle.resume(Arc::clone(&gate) as _, Form::Bytes(encoding), since) {
                 Ok(answer) => answer,
                 Err(_) => (ResumedRoom::lost(handle.room().clone(), Recovery::RoomFailed), None),
@@ -197,12 +189,18 @@ impl Session {
     }
 }
 
-/// The last message of a room that a resuming client has seen: where it names none, the newest when it entered.
-fn since(seen: &Seen, handle: &RoomHandle, current: Option<&RoomName>) -> Since {
+/// The last message of a room that a resuming client has seen: where it names none, the newest when it entered. So too where a
+/// guest names an earlier one of a conversation, which was said to somebody else of this name.
+fn since(seen: &Seen, handle: &RoomHandle, current: Option<&RoomName>, is_guest: bool) -> Since {
+    let entered = handle.entered();
+    let is_anothers = |position: &Position| {
+        let is_earlier = position.epoch == entered.epoch && position.seq < entered.seq;
+        is_guest && handle.room().is_conversation() && is_earlier
+    };
     let named = match seen {
         Seen::Current(seq) if current == Some(handle.room()) => return Since::Number(*seq),
         Seen::Current(_) => None,
         Seen::Rooms(rooms) => rooms.iter().find(|(name, _)| name == handle.room()).map(|(_, position)| position),
     };
-    Since::Position(named.unwrap_or(handle.entered()).clone())
+    Since::Position(named.filter(|position| !is_anothers(position)).unwrap_or(entered).clone())
 }

@@ -126,7 +126,7 @@ impl PatternSubscriber {
             echo: self.echo,
             visibility: Visibility::Matched,
             options: JoinOptions { history: Some(0), topic: true, ..JoinOptions::default() },
-            ..JoinRequest::new(self.who.user.clone(), self.who.auth_level, self.number)
+            ..JoinRequest::of(&self.who, self.number)
         };
         Some((Arc::clone(&self.endpoint.recipient), form, request))
     }

@@ -19,9 +19,9 @@ struct NewMessage {
     message: Option<String>,
     cipher: Option<Box<RawValue>>,
     data: Option<String>,
-    /// The bytes of a request that is them.
+    /// What a request says that is no JSON.
     #[serde(skip)]
-    bytes: Option<Body>,
+    plain: Option<Body>,
     user: Option<String>,
     #[serde(default, deserialize_with = "json::whole::optional")]
     reply_to: Option<u64>,
@@ -75,11 +75,11 @@ fn authored(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<(Id
     let mid = wanted.mid.as_deref().or(idempotency_key).map(Mid::parse).transpose()?;
     let about = About::parse(wanted.reply_to, wanted.react_to)?;
     let (text, cipher, data) = (wanted.message.as_deref(), wanted.cipher.as_deref(), wanted.data.as_deref());
-    let is_empty = text.is_none() && cipher.is_none() && data.is_none() && wanted.bytes.is_none();
-    let body = match (wanted.deleted, wanted.bytes) {
+    let is_empty = text.is_none() && cipher.is_none() && data.is_none() && wanted.plain.is_none();
+    let body = match (wanted.deleted, wanted.plain) {
         (Some(true), _) if is_empty => Body::Deleted(None),
         (Some(true), _) => return Err(bad("What removes a key has no message")),
-        (_, Some(bytes)) => bytes,
+        (_, Some(body)) => body,
         (_, None) => json::message_body(text, cipher, data)?,
     };
     let key = wanted.key.as_deref().map(Key::parse).transpose()?;
@@ -93,15 +93,11 @@ fn authored(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<(Id
 
 /// The message that a body of text, or of bytes, is, with what its address says of it.
 fn plain(request: &ApiRequest<'_>) -> Result<NewMessage, Refusal> {
-    let (message, bytes) = match request.bytes()? {
-        Some(bytes) => (None, Some(Body::Data(bytes.into()))),
-        None => (Some(request.text()?), None),
-    };
     Ok(NewMessage {
-        message,
+        message: None,
         cipher: None,
         data: None,
-        bytes,
+        plain: Some(plain_body(request)?),
         user: None,
         reply_to: request.number("reply_to")?,
         react_to: request.number("react_to")?,
@@ -111,6 +107,14 @@ fn plain(request: &ApiRequest<'_>) -> Result<NewMessage, Refusal> {
         if_key_seq: request.number("if_key_seq")?,
         deleted: None,
         store: query::flag(request.head.query, "store")?,
+    })
+}
+
+/// What a body says that is no JSON: bytes, or a text.
+fn plain_body(request: &ApiRequest<'_>) -> Result<Body, Refusal> {
+    Ok(match request.bytes()? {
+        Some(bytes) => Body::Data(bytes.into()),
+        None => Body::Text(request.text()?.into()),
     })
 }
 
@@ -166,10 +170,7 @@ fn changed(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<(Ide
         let body = json::message_body(wanted.message.as_deref(), wanted.cipher.as_deref(), wanted.data.as_deref())?;
         (author(context, request, wanted.user)?, body)
     } else {
-        let body = match request.bytes()? {
-            Some(bytes) => Body::Data(bytes.into()),
-            None => Body::Text(request.text()?.into()),
-        };
+        let body = plain_body(request)?;
         (author(context, request, None)?, body)
     };
     let most = context.settings.load().limits.message_bytes;

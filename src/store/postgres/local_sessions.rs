@@ -107,13 +107,12 @@ impl LocalSessions {
     /// Whether there is something that the database does not know yet.
     pub fn has_changes(&self) -> bool {
         let state = self.0.lock();
-        !state.changed.is_empty() || !state.let_go.is_empty() || !state.entered.is_empty()
+        state.has_changed_rows() || !state.entered.is_empty()
     }
 
     /// Whether the database does not know yet what some of them are.
     pub fn has_changed_rows(&self) -> bool {
-        let state = self.0.lock();
-        !state.changed.is_empty() || !state.let_go.is_empty()
+        self.0.lock().has_changed_rows()
     }
 
     /// Takes what the database does not know, of at most so many sessions.
@@ -149,6 +148,10 @@ impl LocalSessions {
 }
 
 impl State {
+    fn has_changed_rows(&self) -> bool {
+        !self.changed.is_empty() || !self.let_go.is_empty()
+    }
+
     fn change(&mut self, key: SessionKey, state: Option<String>) {
         if self.parked_for.is_some() || self.kept.get(&key) == state.as_ref() {
             return;

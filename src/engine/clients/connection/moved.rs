@@ -11,7 +11,7 @@ use crate::chat::room::JoinRequest;
 use crate::chat::{Code, End, Id, JoinOptions, LeaveReason, Recovery, Refusal, ResumedRoom, Seen, Visibility};
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::recipient::{Absent, Form};
-use crate::engine::clients::session::{Membership, ResumingRoom, Session};
+use crate::engine::clients::session::{Membership, ResumingRoom};
 use crate::engine::rooms::hub::{JoiningClient, RoomKind};
 use crate::engine::rooms::inbox::RoomHandle;
 use crate::engine::users::user_connection::ConnectionOrigin;
@@ -34,7 +34,7 @@ impl Connection {
         let entered = self.take_over(&session, seen);
         // Behind the rooms that are entered: its user is in them all the time.
         left_over.into_iter().for_each(|session| session.leave(End::Replaced));
-        let (lost, resuming) = entered.map_err(|refusal| {
+        let resuming = entered.map_err(|refusal| {
             self.engine.sessions.forget(&token);
             refused(refusal)
         })?;
@@ -43,22 +43,13 @@ impl Connection {
             self.engine.sessions.forget(&own);
         }
         self.engine.sessions.entered(handover, &session);
-        self.show_rooms();
-        self.watch();
-        self.settle_name();
-        self.send_resumed(resuming.into_iter().chain(lost).collect(), id)?;
-        let Session { patterns, entry, state, .. } = &mut self.session;
-        patterns.resume(&self.engine.hub, entry.connection(), state.limits().rooms_per_connection);
+        self.go_on(resuming, id)?;
         self.deliver_offline_messages();
         Ok(())
     }
 
-    /// Becomes the session's user, and enters its rooms and conversations; those that it has lost, and those that are resumed.
-    fn take_over(
-        &mut self,
-        session: &SharedSession,
-        seen: &Seen,
-    ) -> Result<(Vec<ResumingRoom>, Vec<ResumingRoom>), Refusal> {
+    /// Becomes the session's user, and enters its rooms and conversations; these, and behind them those that it has lost.
+    fn take_over(&mut self, session: &SharedSession, seen: &Seen) -> Result<Vec<ResumingRoom>, Refusal> {
         let who = self.newer_token(&session.identity);
         self.check_identity(&who).map_err(|(_, refusal)| refusal)?;
         // What this connection had joined before is left.
@@ -90,7 +81,9 @@ impl Connection {
         self.enter_conversations(session);
         let limits = self.engine.limits.load();
         let client = (self.options.address, self.options.encoding);
-        Ok((lost, self.session.resume(&self.outbox, client, seen, &limits)))
+        let mut resuming = self.session.resume(&self.outbox, client, seen, &limits);
+        resuming.append(&mut lost);
+        Ok(resuming)
     }
 
     /// Enters a room as one who was in it without a client.
@@ -102,7 +95,6 @@ impl Connection {
             return Err(Refusal::room_failed(room));
         }
         let request = JoinRequest {
-            has_own_rate: state.identity().rate().is_some(),
             echo: self.options.echo,
             visibility: visibility_of(membership),
             availability: state.availability().clone(),
@@ -112,7 +104,7 @@ impl Connection {
                 receipts: *asks_receipts,
                 ..JoinOptions::default()
             },
-            ..JoinRequest::new(state.user().clone(), state.identity().auth_level, self.session.number)
+            ..JoinRequest::of(state.identity(), self.session.number)
         };
         let kind = RoomKind::Open { slow: topic.then(|| state.slow_in_topics()), durable: true };
         let (recipient, address) = (Arc::new(Absent), self.options.address.counted);

@@ -42,6 +42,11 @@ impl Connection {
         }
         self.engine.expiry.forget(old.number);
         old.leave(End::Left);
+        self.go_on(resuming, id)
+    }
+
+    /// Goes on with a session whose rooms are resumed.
+    pub(super) fn go_on(&mut self, resuming: Vec<ResumingRoom>, id: Option<Id>) -> Result<(), ActionError> {
         self.show_rooms();
         self.watch();
         self.settle_name();
@@ -53,7 +58,7 @@ impl Connection {
 
     /// Reports the rooms of the resumed session, and replays what the client missed in them.
     #[inline(never)]
-    pub(super) fn send_resumed(&mut self, mut resuming: Vec<ResumingRoom>, id: Option<Id>) -> Result<(), ActionError> {
+    fn send_resumed(&mut self, mut resuming: Vec<ResumingRoom>, id: Option<Id>) -> Result<(), ActionError> {
         for room in &mut resuming {
             let Some(replay) = &room.replay else { continue };
             let recovery = self.replay(room.encoding).recovery(&room.resumed.room, replay.after, replay.until);

@@ -120,16 +120,11 @@ impl Connection {
         let (topic, in_group, asks_receipts) = (options.topic, options.group.is_some(), options.receipts);
         let encoding = Membership::encoding(self.options.encoding, topic, in_group);
         let request = JoinRequest {
-            has_own_rate: self.session.state.identity().rate().is_some(),
             echo: self.options.echo,
             visibility,
             availability: self.session.state.availability().clone(),
             options,
-            ..JoinRequest::new(
-                self.session.state.user().clone(),
-                self.session.state.identity().auth_level,
-                self.session.number,
-            )
+            ..JoinRequest::of(self.session.state.identity(), self.session.number)
         };
         let may_replay = request.options.may_need_replay();
         let gate = may_replay.then(|| Gate::closed(Arc::clone(&self.outbox), &self.engine.limits.load()));

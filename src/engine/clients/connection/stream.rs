@@ -76,7 +76,7 @@ pub fn enter(
         let request = JoinRequest {
             visibility,
             options: JoinOptions { history: Some(join_history), since, latest, ..JoinOptions::default() },
-            ..JoinRequest::new(who.user.clone(), who.auth_level, number)
+            ..JoinRequest::of(who, number)
         };
         let recipient = Arc::clone(&gate) as _;
         let client = JoiningClient { recipient, form: Form::Bytes(encoding), request, id: None, address };

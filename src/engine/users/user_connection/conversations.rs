@@ -166,7 +166,6 @@ impl UserConnection {
     fn joining_client(&self, state: &State) -> JoiningClient {
         let State { endpoint, availability, asks_receipts, .. } = state;
         let request = JoinRequest {
-            has_own_rate: self.who.rate().is_some(),
             echo: self.echo,
             visibility: Visibility::Silent,
             availability: availability.clone(),
@@ -175,7 +174,7 @@ impl UserConnection {
                 receipts: *asks_receipts,
                 ..JoinOptions::default()
             },
-            ..JoinRequest::new(self.user().clone(), self.who.auth_level, self.number)
+            ..JoinRequest::of(&self.who, self.number)
         };
         let (recipient, form) = (Arc::clone(&endpoint.recipient), endpoint.form);
         JoiningClient { recipient, form, request, id: None, address: state.origin.address.counted }

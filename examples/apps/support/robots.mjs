@@ -1,5 +1,6 @@
 // Customers and agents who are programs: `run --robots` fills the pages with them, and the test lets them loose.
 
+import { setTimeout as pause } from "node:timers/promises";
 import { Client } from "../../../src/page/roomd.js";
 import { Agent, isEnd, termOf } from "./page/agent.js";
 import { Customer } from "./page/customer.js";
@@ -9,8 +10,6 @@ const PROBLEMS = ["my order has not arrived", "I cannot sign in", "the invoice i
 const ANSWERS = ["Let me look that up.", "I see what happened, and have put it right.", "That will be with you tomorrow."];
 const THANKS = "Thank you, that was all.";
 const ANSWERS_MAX = 2; // that a customer waits for
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Asks, and is over when an agent has ended the conversation: `over` then resolves. */
 export function robotCustomer({ ws, http, name, retryMsMax = 2_000 }) {
@@ -33,15 +32,17 @@ export function robotCustomer({ ws, http, name, retryMsMax = 2_000 }) {
   return { client, customer, over, asked, close: () => client.close() };
 }
 
-/** Answers each line of its customers after `thinkMs`, and ends when it is thanked. */
+/** Answers each line of its customers after `thinkMs`, and ends when it is thanked. What it thinks about ends with `close`. */
 export async function robotAgent({ ws, name, capacity = 3, thinkMs = () => 20, retryMsMax = 2_000, options = {} }) {
   const client = new Client(ws, { user: name, retryMs: 100, retryMsMax, ...options }).open();
   const desk = new LiveDesk(client);
   const agent = new Agent(client, desk, capacity);
+  const closing = new AbortController();
   const said = []; // what it was told of what it said: {customer, term, seq}, without `seq` if it was refused
   agent.onChange(async (conversation, line) => {
     if (!line || termOf(line) !== undefined || line.user !== conversation.customer) return;
-    await pause(thinkMs());
+    const isClosed = await pause(thinkMs(), false, closing).catch(() => true);
+    if (isClosed) return;
     await conversation.spoken;
     if (line.seq < conversation.newest) return; // what was asked before the agent came is answered by the greeting
     const { customer, term } = conversation;
@@ -49,5 +50,9 @@ export async function robotAgent({ ws, name, capacity = 3, thinkMs = () => 20, r
     said.push({ customer, term, seq: await agent.say(customer, ANSWERS[line.seq % ANSWERS.length]) });
   });
   await agent.come();
-  return { client, desk, agent, said, close: () => client.close() };
+  const close = () => {
+    closing.abort();
+    client.close();
+  };
+  return { client, desk, agent, said, close };
 }

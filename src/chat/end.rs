@@ -137,7 +137,7 @@ impl End {
     /// Whether the session is detached, to be resumed: its client did not mean to leave.
     #[must_use]
     pub fn detaches(self) -> bool {
-        matches!(self, Self::Gone | Self::Silent | Self::WriteFailed | Self::Slow | Self::Replaced)
+        matches!(self, Self::Gone | Self::Silent | Self::WriteFailed | Self::Slow | Self::Replaced | Self::Internal)
     }
 
     /// Whether the client is still there to read: then the rooms deliver what they owe it before the goodbye. The other

@@ -177,6 +177,12 @@ struct DisturbanceArguments {
     restart: Option<bool>,
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = parser::switch(),
+        help = switch_help("Servers and their database may fail meanwhile: a client whose connection breaks or falls\n\
+                silent goes to the next server (--also), for what it missed, and sends again what was\n\
+                not acknowledged, also what was refused as unavailable.", |plan| plan.outages))]
+    outages: Option<bool>,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = parser::switch(),
         help = switch_help("Publishers leave and join, are reset and read slowly like all other clients.",
             |plan| plan.publishers_too))]
     publishers_too: Option<bool>,
@@ -278,6 +284,7 @@ impl DisturbanceArguments {
         set_count(&mut plan.idle_sockets, self.idle_sockets);
         set(&mut plan.slow_return, self.slow_return);
         set(&mut plan.restart, self.restart);
+        set(&mut plan.outages, self.outages);
         set(&mut plan.publishers_too, self.publishers_too);
     }
 }

@@ -134,6 +134,7 @@ impl Clients {
         *socket = Some(Socket::over(transport));
         self.connected += 1;
         (session.stage, session.connect_began, session.close_code) = (Stage::Connecting, now, None);
+        session.heard_at = now;
         session.key = generate_key();
         session.outgoing.clear();
         Ok(())

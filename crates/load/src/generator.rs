@@ -24,7 +24,9 @@ const WAIT_MAX: Duration = Duration::from_millis(20);
 /// How many times a second a slow client reads.
 pub const SLOW_READS_PER_S: u32 = 10;
 /// Close codes that blame the server or the client (RFC 6455 §7.4, and roomd's above 4000).
-const FAILED: [u16; 6] = [1002, 1003, 1007, 1009, 1011, 4408];
+const FAILED: [u16; 6] = [1002, 1003, 1007, 1009, INTERNAL, 4408];
+/// The close code of a server that failed; in an outage, because its database did.
+const INTERNAL: u16 = 1011;
 /// The close code of a server that shuts down.
 const CLOSING: u16 = 1001;
 /// The close code of a client whose outbox was full.
@@ -122,6 +124,7 @@ impl<'a> Generator<'a> {
         let now = self.now();
         while self.schedule.samples.take(now, Duration::MAX).is_some() {
             self.sample();
+            self.see_to_outages();
         }
         while let Some(number) = self.state.returns.take(now) {
             self.connect(number);
@@ -179,11 +182,13 @@ impl<'a> Generator<'a> {
             && session.protocol.is_json()
     }
 
-    /// Whether a client whose connection ended comes back to the server that is started again.
+    /// Whether a client whose connection ended comes back, to the server that is started again or to another.
     fn comes_back(&self, number: usize) -> bool {
         let session = &self.clients.all[number].session;
+        let Plan { restart, outages, .. } = *self.state.plan;
         let was_told = session.is_member && session.close_code == Some(CLOSING);
-        self.state.plan.restart && !self.finished && (was_told || session.returning)
+        let is_outage = session.has_been_member() && session.stage != Stage::Closing;
+        !self.finished && (restart && (was_told || session.returning) || outages && is_outage)
     }
 
     fn schedule_return(&mut self, number: usize) {
@@ -191,11 +196,17 @@ impl<'a> Generator<'a> {
         let Self { state, clients, .. } = self;
         let session = &mut clients.all[number].session;
         session.prepare_reconnect(state);
+        if let Some(code) = session.close_code.filter(|code| *code != CLOSING || !session.returning) {
+            *state.metrics.closes.entry(code).or_default() += 1;
+            let is_outage = state.plan.outages && code == INTERNAL;
+            state.faults.failed += u64::from(FAILED.contains(&code) && !is_outage);
+        }
         if std::mem::replace(&mut session.returning, true) {
             state.returns.failed(number, now);
-        } else {
-            *state.metrics.closes.entry(CLOSING).or_default() += 1;
+        } else if session.close_code == Some(CLOSING) {
             state.returns.goodbye(number, now, session.retry_after.take());
+        } else {
+            state.returns.cut_off(number, now);
         }
         clients.disconnect(number, false);
     }

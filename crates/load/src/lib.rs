@@ -25,6 +25,7 @@ mod idle_sockets;
 mod latency;
 mod message_tag;
 mod metrics;
+mod outages;
 mod plan;
 mod probe;
 mod process;

@@ -69,6 +69,9 @@ pub struct Plan {
     pub slow_return: bool,
     /// Whether the server may drain and be started again meanwhile: clients that it tells goodbye come back when it says.
     pub restart: bool,
+    /// Whether servers and their database may fail meanwhile: a client whose connection breaks, or falls silent, goes to the
+    /// next server, and sends again what was not acknowledged, also what was refused as `unavailable`.
+    pub outages: bool,
     /// Whether publishers read slowly, leave and rejoin, and are reset too.
     pub publishers_too: bool,
     /// The most that a room without load may take to answer 99 of 100 queries; 0: no queries.
@@ -107,6 +110,7 @@ impl Default for Plan {
             idle_sockets: 0,
             slow_return: false,
             restart: false,
+            outages: false,
             publishers_too: false,
             probe: Duration::ZERO,
             baseline: Duration::ZERO,
@@ -158,8 +162,10 @@ impl Plan {
         if !self.also.is_empty() && self.protocols.contains(&Protocol::Lines) {
             return Err("--also is for doors by which a session can be resumed, and --door lines has none".to_owned());
         }
-        if self.restart && self.protocols != [Protocol::Json] {
-            return Err("--restart needs --door json: other clients cannot say what they have received".to_owned());
+        if let Some(flag) = self.returning_flag()
+            && self.protocols != [Protocol::Json]
+        {
+            return Err(format!("{flag} needs --door json: other clients cannot say what they have received"));
         }
         if self.keys > 0 && self.protocols != [Protocol::Json] {
             return Err("--latest needs --door json: no other can say a key".to_owned());
@@ -167,19 +173,16 @@ impl Plan {
         if self.group && self.protocols != [Protocol::Json] {
             return Err("--group needs --door json: of the others none says which message it has done".to_owned());
         }
-        if self.group && self.restart {
-            return Err(
-                "--group and --restart exclude each other: what waits for a group ends with the server".to_owned()
-            );
+        if let Some(flag) = self.returning_flag().filter(|_| self.group) {
+            return Err(format!("--group and {flag} exclude each other: what waits for a group ends with the server"));
         }
         if self.group && (self.slow > 0 || self.publishers == least) {
             return Err("--group needs clients that do not publish, and none that read slowly".to_owned());
         }
-        if self.patterns > 0 && self.restart {
-            return Err(
-                "--pattern and --restart exclude each other: who hears rooms by a pattern is not sent what it missed"
-                    .to_owned(),
-            );
+        if let Some(flag) = self.returning_flag().filter(|_| self.patterns > 0) {
+            return Err(format!(
+                "--pattern and {flag} exclude each other: who hears rooms by a pattern is not sent what it missed"
+            ));
         }
         if (self.churn > 0 || self.breaks > 0) && self.churners().is_empty() {
             return Err("--churn and --breaks need clients that neither publish nor read slowly, \
@@ -187,6 +190,18 @@ impl Plan {
                 .to_owned());
         }
         Ok(())
+    }
+
+    /// Whether clients come back from servers that end, and send again what was not acknowledged.
+    #[must_use]
+    pub fn comes_back(&self) -> bool {
+        self.returning_flag().is_some()
+    }
+
+    /// The flag by which clients come back.
+    fn returning_flag(&self) -> Option<&'static str> {
+        let flags = [(self.restart, "--restart"), (self.outages, "--outages")];
+        flags.into_iter().find_map(|(is_given, flag)| is_given.then_some(flag))
     }
 
     /// The server's name or address, as its certificate has it.
@@ -383,6 +398,9 @@ mod tests {
         assert!(
             of(|plan| (plan.restart, plan.protocols) = (true, vec![Protocol::Topic])).starts_with("--restart needs")
         );
+        let outages = of(|plan| (plan.outages, plan.protocols) = (true, vec![Protocol::Text]));
+        assert!(outages.starts_with("--outages needs --door json"));
+        assert!(of(|plan| (plan.patterns, plan.outages) = (1, true)).starts_with("--pattern and --outages exclude"));
         let keys = of(|plan| (plan.protocols, plan.keys) = (vec![Protocol::Json, Protocol::Text], 3));
         let group = of(|plan| (plan.protocols, plan.group) = (vec![Protocol::Topic], true));
         assert!(group.starts_with("--group needs --door json"));

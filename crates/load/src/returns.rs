@@ -1,4 +1,4 @@
-//! Clients that come back after a goodbye, with `--restart`: when each is due, and how it went.
+//! Clients that come back after a goodbye (`--restart`) or an outage (`--outages`): when each is due, and how it went.
 //!
 //! The generator asks, on its thread, who is due; a session tells when it is a member again. A client waits as long as the
 //! goodbye says, and is due again later when it finds no server, or one that lets nobody in. Every attempt counts: it is
@@ -18,7 +18,9 @@ const SECOND: Duration = Duration::from_secs(1);
 pub struct Returns {
     due: BTreeSet<(Duration, usize)>,
     goodbyes: u64,
-    first_goodbye: Option<Duration>,
+    cut_off: u64,
+    /// When the first of either had no server any more.
+    first_end: Option<Duration>,
     attempts: Vec<Duration>,
     in_vain: u64,
     back: u64,
@@ -29,10 +31,11 @@ pub struct Returns {
 /// How clients came back.
 #[derive(Debug, Serialize)]
 pub struct ReturnReport {
-    /// Clients that were told goodbye, and those that are members again.
+    /// Clients that were told goodbye, or whose connection broke, and those that are members again.
     pub goodbyes: u64,
+    pub cut_off: u64,
     pub back: u64,
-    /// From the first goodbye until the last was back, in seconds.
+    /// From the first end until the last was back, in seconds.
     pub back_after_s: f64,
     /// Attempts that found no server, or one that let nobody in.
     pub in_vain: u64,
@@ -46,16 +49,21 @@ impl Returns {
     /// A client was told goodbye, and how long to wait.
     pub fn goodbye(&mut self, number: usize, now: Duration, pause: Option<Duration>) {
         self.goodbyes += 1;
-        self.first_goodbye.get_or_insert(now);
+        self.first_end.get_or_insert(now);
         self.due.insert((now + pause.unwrap_or(PAUSE), number));
+    }
+
+    /// A client's connection broke: it looks for another server at once, or nearly so.
+    pub fn cut_off(&mut self, number: usize, now: Duration) {
+        self.cut_off += 1;
+        self.first_end.get_or_insert(now);
+        self.due.insert((now + spread(number) / 4, number));
     }
 
     /// An attempt of a client to come back was in vain.
     pub fn failed(&mut self, number: usize, now: Duration) {
         self.in_vain += 1;
-        // A prime, so that neighbours are far from each other.
-        let spread = Duration::from_millis(number as u64 * 7_919 % 1_000);
-        self.due.insert((now + PAUSE + spread, number));
+        self.due.insert((now + PAUSE + spread(number), number));
     }
 
     /// When the next client is due.
@@ -82,7 +90,7 @@ impl Returns {
     /// Whether clients are still to come back.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.back < self.goodbyes
+        self.back < self.goodbyes + self.cut_off
     }
 
     /// Nobody comes back any more.
@@ -90,12 +98,13 @@ impl Returns {
         self.due.clear();
     }
 
-    /// How it went; `None`: nobody was told goodbye.
+    /// How it went; `None`: nobody had to come back.
     #[must_use]
     pub fn report(&self) -> Option<ReturnReport> {
-        let first = self.first_goodbye?;
+        let first = self.first_end?;
         Some(ReturnReport {
             goodbyes: self.goodbyes,
+            cut_off: self.cut_off,
             back: self.back,
             back_after_s: self.last_back.map_or(0.0, |last| last.saturating_sub(first).as_secs_f64()),
             in_vain: self.in_vain,
@@ -103,6 +112,12 @@ impl Returns {
             resent: self.resent,
         })
     }
+}
+
+/// A part of a second, which is not that of other clients.
+fn spread(number: usize) -> Duration {
+    // A prime, so that neighbours are far from each other.
+    Duration::from_millis(number as u64 * 7_919 % 1_000)
 }
 
 /// The most of these moments, which are in order, that lie within a second.
@@ -139,6 +154,18 @@ mod tests {
         assert!(!returns.is_waiting() && report.back_after_s == 5.0);
         assert_eq!((report.goodbyes, report.back, report.in_vain, report.resent), (2, 2, 1, 2));
         assert_eq!(report.most_in_1_s, 2);
+    }
+
+    #[test]
+    fn a_client_that_is_cut_off_is_due_within_a_second_and_waited_for() {
+        let (s, mut returns) = (Duration::from_secs, Returns::default());
+        returns.cut_off(7, s(10));
+        assert!(returns.is_waiting() && returns.next() < Some(s(11)));
+        assert_eq!(returns.take(s(11)), Some(7));
+        returns.back(s(12), 1);
+        let report = returns.report().unwrap();
+        assert_eq!((report.goodbyes, report.cut_off, report.back, report.back_after_s), (0, 1, 1, 2.0));
+        assert!(!returns.is_waiting());
     }
 
     #[test]

@@ -265,6 +265,41 @@ fn while_the_database_is_away_a_session_is_resumed_where_it_was_and_nowhere_else
 }
 
 #[test]
+fn a_replay_that_the_database_breaks_off_ends_no_session() {
+    let Some((database, servers)) = two() else { return };
+    let mut bob = WebSocketClient::json(&servers[0], "den", "Bob");
+    let (mut ann, token) = open(&servers[0], "Ann");
+    join(&mut ann, "den");
+    assert_eq!(told(&mut bob), "join Ann");
+    is_known(&database, 2);
+    drop(ann);
+    assert_eq!(told(&mut bob), "away Ann");
+    say(&mut bob, "are you there?");
+    assert_eq!(told(&mut bob), "message Bob");
+    // What was edited cannot be read, and the rest can.
+    database.psql("ALTER FUNCTION news_1 OWNER TO postgres; ALTER FUNCTION news_1 SECURITY DEFINER");
+    let owner = database.psql("SELECT current_database()");
+    database.psql(&format!(
+        "REVOKE SELECT ON messages FROM {owner};
+         GRANT SELECT (room, seq, kind, at, edited, usr, recipient, mid, body, reply, reaction, key) ON messages TO {owner}"
+    ));
+    let (mut ann, resumed) = resume(&servers[1], &token, json!({}));
+    assert_eq!(resumed["rooms"]["den"]["missed"], 1, "{resumed}");
+    assert_eq!(ann.ending().code, Some(1011));
+    database.psql(&format!("GRANT SELECT ON messages TO {owner}"));
+    let (mut ann, resumed) = resume(&servers[1], &resumed["resume"], json!({}));
+    assert_eq!(resumed["rooms"]["den"]["missed"], 1, "{resumed}");
+    assert_eq!(shown(&mut ann), (1, "are you there?".to_owned()));
+    say(&mut ann, "yes");
+    loop {
+        match told(&mut bob).as_str() {
+            "message Ann" => break,
+            event => assert!(["away Ann", "online Ann"].contains(&event), "{event}"),
+        }
+    }
+}
+
+#[test]
 fn of_two_servers_that_are_asked_at_once_one_has_the_session_in_the_end() {
     let Some((database, servers)) = two() else { return };
     let (mut ann, token) = open(&servers[0], "Ann");

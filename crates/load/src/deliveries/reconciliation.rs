@@ -159,7 +159,10 @@ impl RoomDeliveries {
         let mut latest: HashMap<(u32, u32), u32> = HashMap::new();
         let mut count = 0;
         for number in numbers {
-            let SentMessage { sender, connection, .. } = self.messages[number as usize];
+            let SentMessage { sender, connection, is_postponed, .. } = self.messages[number as usize];
+            if is_postponed {
+                continue;
+            }
             let connection = if resumes(sender) { 0 } else { connection };
             let last = latest.entry((sender, connection)).or_insert(number);
             count += u64::from(number < *last);

@@ -39,6 +39,8 @@ pub(super) struct SentMessage {
     /// The client that sent it, and on which of its connections.
     pub(super) sender: u32,
     pub(super) connection: u32,
+    /// It was refused for the moment, and its sender went on: it may come behind later ones.
+    pub(super) is_postponed: bool,
     /// Members whose deliveries the closed loop still waits for.
     waiting: u32,
     /// Whether any member must receive it.
@@ -104,6 +106,7 @@ impl RoomDeliveries {
             due,
             sender: sender.client,
             connection: sender.connection,
+            is_postponed: false,
             waiting,
             expected: sender.receives_own || self.members > 1,
             delivered: false,
@@ -360,6 +363,13 @@ impl RoomDeliveries {
         let Some(message) = self.messages.get_mut(number as usize) else { return false };
         message.acknowledgement = Acknowledgement::Refused;
         self.complete(number)
+    }
+
+    /// The sender was told that its message is refused for the moment; it sends it again.
+    pub fn postpone(&mut self, number: u32) {
+        if let Some(message) = self.messages.get_mut(number as usize) {
+            message.is_postponed = true;
+        }
     }
 
     /// Waits no longer for messages that were due before `due`; returns how many these were.

@@ -47,7 +47,7 @@ pub struct Report {
     pub latency: Latency,
     /// Clients that read slowly.
     pub slow: usize,
-    /// With `--restart`, if there was one.
+    /// With `--restart` or `--outages`, if anybody had to come back.
     pub returns: Option<ReturnReport>,
     pub faults: Faults,
     #[serde(rename = "excuses")]

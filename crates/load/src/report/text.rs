@@ -77,9 +77,10 @@ pub fn rows(report: &Report) -> Vec<(&'static str, String)> {
         rows.push(("reconnects", text));
     }
     if let Some(returns) = &report.returns {
-        let ReturnReport { goodbyes, back, back_after_s, in_vain, most_in_1_s, resent } = returns;
+        let ReturnReport { goodbyes, cut_off, back, back_after_s, in_vain, most_in_1_s, resent } = returns;
+        let cut_off = if *cut_off > 0 { format!("{} cut off, ", grouped(*cut_off as f64)) } else { String::new() };
         let text = format!(
-            "{} told goodbye, {} back after {back_after_s:.1} s; at most {most_in_1_s} attempts in a second, \
+            "{} told goodbye, {cut_off}{} back after {back_after_s:.1} s; at most {most_in_1_s} attempts in a second, \
              {in_vain} in vain; {resent} messages sent again",
             grouped(*goodbyes as f64),
             grouped(*back as f64)

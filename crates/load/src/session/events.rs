@@ -14,6 +14,9 @@ use crate::run_state::RunState;
 use crate::server_event::ServerEvent;
 use crate::session::{Session, Stage};
 
+/// The refusal of a server that cannot store or read now.
+const UNAVAILABLE: &str = "unavailable";
+
 impl Session {
     pub(super) fn handle(&mut self, event: ServerEvent<'_>, now: Instant, state: &mut RunState<'_>) {
         match event {
@@ -91,11 +94,16 @@ impl Session {
     }
 
     fn welcome(&mut self, resume_token: Option<String>, now: Instant, state: &mut RunState<'_>) {
-        let earlier = std::mem::replace(&mut self.resume_token, resume_token);
+        let earlier = self.resume_token.take();
         let deliveries = self.deliveries.as_ref().filter(|_| self.reconnecting);
         let since = deliveries.and_then(|deliveries| state.rooms[self.room].position(deliveries));
         let command = match (since, earlier) {
-            (Some(since), Some(resume_token)) => Protocol::resume(&resume_token, &self.room_name, since),
+            (Some(since), Some(earlier)) => {
+                let command = Protocol::resume(&earlier, &self.room_name, since);
+                // Until it is answered: the connection may end before.
+                (self.resume_token, self.fresh_token) = (Some(earlier), resume_token);
+                return self.send_text(&command);
+            }
             (None, _) if self.protocol == Protocol::Topic && self.publishes => {
                 // It cannot say what it has received, so it misses what was published while it was away.
                 self.stop_expecting(state);
@@ -104,6 +112,7 @@ impl Session {
             }
             (since, _) => self.subscribe_command(state).unwrap_or_else(|| self.join_command(since)),
         };
+        self.resume_token = resume_token;
         self.send_text(&command);
     }
 
@@ -125,28 +134,39 @@ impl Session {
             state.metrics.arrived += 1;
             state.metrics.arrival.saturating_record(elapsed.saturating_sub(state.elapsed_ns(self.connect_began)));
             state.metrics.last_arrival = elapsed;
-        } else if std::mem::take(&mut self.returning) {
-            let resent = self.send_again(state);
-            state.returns.back(Duration::from_nanos(elapsed), resent);
-        } else if self.reconnecting {
-            state.metrics.returned += 1;
         } else {
-            state.metrics.rejoined += 1;
+            let resent = if state.plan.comes_back() { self.send_again(state) } else { 0 };
+            match (std::mem::take(&mut self.returning), self.reconnecting) {
+                (true, _) => state.returns.back(Duration::from_nanos(elapsed), resent),
+                (false, true) => state.metrics.returned += 1,
+                (false, false) => state.metrics.rejoined += 1,
+            }
         }
         (self.has_joined_before, self.reconnecting) = (true, false);
     }
 
     /// Sends what nobody has acknowledged once more, under the numbers that it had; how many messages.
     fn send_again(&mut self, state: &mut RunState<'_>) -> u64 {
+        self.unavailable_messages.clear();
         let numbers = state.rooms[self.room].take_over_pending(self.number, self.connection);
+        self.send_messages(&numbers, state);
+        numbers.len() as u64
+    }
+
+    /// Sends what was refused as `unavailable` once more.
+    pub fn send_unavailable_again(&mut self, state: &mut RunState<'_>) {
+        let numbers = std::mem::take(&mut self.unavailable_messages);
+        self.send_messages(&numbers, state);
+    }
+
+    fn send_messages(&mut self, numbers: &[u32], state: &RunState<'_>) {
         let (prefix, bytes) = (state.plan.prefix(self.number as usize), state.plan.text_bytes(self.number as usize));
-        for &number in &numbers {
+        for &number in numbers {
             let mut text = Vec::new();
             MessageTag { run_id: state.run_id, sender: self.number, number }.write(&prefix, bytes, &mut text);
             let command = self.publish_command(number, &text, state);
             self.send_text(&String::from_utf8_lossy(&command));
         }
-        numbers.len() as u64
     }
 
     fn left(&mut self, state: &mut RunState<'_>) {
@@ -164,14 +184,23 @@ impl Session {
 
     fn refused(&mut self, number: Option<u32>, code: &str, state: &mut RunState<'_>) {
         state.metrics.refused(code);
+        let passes = state.plan.outages && code == UNAVAILABLE;
         match number {
+            Some(number) if passes => {
+                state.rooms[self.room].postpone(number);
+                self.unavailable_messages.push(number);
+            }
             // A `done` that is refused leaves its message undone.
             Some(_) if self.held.is_some() && self.is_member => {}
             Some(number) => {
                 let was_awaited = state.rooms[self.room].refuse(number);
                 state.free_slots.extend(was_awaited.then_some(self.room));
             }
-            None if self.stage == Stage::Joining && self.reconnecting => self.rejoin(state),
+            None if self.stage == Stage::Joining && passes => self.is_unavailable = true,
+            None if self.stage == Stage::Joining && self.reconnecting => {
+                self.resume_token = self.fresh_token.take();
+                self.rejoin(state);
+            }
             None if self.stage == Stage::Joining => {
                 self.stage = Stage::Refused;
                 state.faults.kept_out += 1;

@@ -67,8 +67,15 @@ pub struct Session {
     pub connection: u32,
     /// Its last connection broke while it was a member, and this one resumes it.
     pub reconnecting: bool,
-    /// It was told goodbye by a server that is to be started again, and is not a member since.
+    /// It was told goodbye by a server that is to be started again, or its connection broke in an outage, and it is not a
+    /// member since.
     pub returning: bool,
+    /// When something was received last.
+    pub heard_at: Instant,
+    /// It was told that nobody can be let in now.
+    is_unavailable: bool,
+    /// Messages that were refused as `unavailable`, and that it sends again.
+    unavailable_messages: Vec<u32>,
     /// How long it was told to wait before it comes back.
     pub retry_after: Option<Duration>,
     /// It has been a member before.
@@ -77,6 +84,8 @@ pub struct Session {
     in_audience: bool,
     /// Resumes the session after its connection broke.
     resume_token: Option<String>,
+    /// The same of the session that the connection began with, while it asks for that of an earlier one.
+    fresh_token: Option<String>,
     /// Rooms that it is yet to join before its own.
     foreign_rooms: u32,
     /// Whether it joins for the newest message of each key.
@@ -111,10 +120,14 @@ impl Session {
             connection: 0,
             reconnecting: false,
             returning: false,
+            heard_at: now,
+            is_unavailable: false,
+            unavailable_messages: Vec::new(),
             retry_after: None,
             has_joined_before: false,
             in_audience: false,
             resume_token: None,
+            fresh_token: None,
             foreign_rooms: 0,
             wants_latest: plan.keys > 0,
             held: plan.is_in_group(client).then(HeldMessages::default),
@@ -145,6 +158,7 @@ impl Session {
     /// not upgrade the connection.
     pub fn receive(&mut self, bytes: &[u8], now: Instant, state: &mut RunState<'_>) -> io::Result<usize> {
         let mut used = 0;
+        self.heard_at = now;
         if self.stage == Stage::Upgrading {
             match handshake::parse_response(bytes, &self.key)? {
                 Response::Partial => return Ok(0),
@@ -161,6 +175,9 @@ impl Session {
             while let Some(frame) = frames::first(&bytes[used..]) {
                 used += frame.size;
                 self.handle_frame(&frame, now, state)?;
+                if std::mem::take(&mut self.is_unavailable) {
+                    return Err(io::Error::other("the server lets nobody in now"));
+                }
                 if frame.opcode == frames::CLOSE {
                     // Nothing is to be read after a close frame (RFC 6455 §5.5.1).
                     return Ok(bytes.len());
@@ -204,7 +221,7 @@ impl Session {
     /// The command that publishes a text under its number.
     pub fn publish_command(&self, number: u32, text: &[u8], state: &RunState<'_>) -> Vec<u8> {
         let RunState { plan, run_id, .. } = state;
-        let (run_id, key) = (plan.restart.then_some(*run_id), plan.key_of(number));
+        let (run_id, key) = (plan.comes_back().then_some(*run_id), plan.key_of(number));
         let mut command = Vec::with_capacity(text.len() + 96);
         self.protocol.publish(&OutgoingMessage { room: &self.room_name, number, run_id, key, text }, &mut command);
         command
@@ -220,6 +237,17 @@ impl Session {
 
     fn parse_json<'a>(&self, text: &'a [u8]) -> Option<ServerEvent<'a>> {
         if self.held.is_some() { server_event::parse_whole_json(text) } else { server_event::parse_json(text) }
+    }
+
+    /// Whether it was ever a member.
+    #[must_use]
+    pub fn has_been_member(&self) -> bool {
+        self.has_joined_before
+    }
+
+    /// Asks the server whether it is there.
+    pub fn ping(&mut self) {
+        frames::append_masked(&mut self.outgoing, frames::PING, &[], MASK);
     }
 
     /// Asks to leave its room, to join it again.

@@ -1,0 +1,115 @@
+//! Server processes, each with its relay to the database and an address that it keeps when it is started again.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::postgres::{DEADLINE, Postgres, free_port, until};
+use crate::relay::Relay;
+
+/// Lines of a server's log that are shown when a test fails.
+const LOG_LINES: usize = 60;
+
+/// See the module.
+pub struct Server {
+    pub relay: Relay,
+    /// Where its HTTP port is.
+    pub address: String,
+    url: String,
+    log: PathBuf,
+    process: Option<Child>,
+}
+
+impl Server {
+    /// Starts the server of this number, whose log is in `folder`.
+    pub fn start_new(number: usize, database: u16, folder: &Path) -> Self {
+        let relay = Relay::to(database);
+        let (url, log) = (Postgres::url(relay.port()), folder.join(format!("server-{number}")));
+        let address = format!("127.0.0.1:{}", free_port());
+        let mut server = Self { relay, address, url, log, process: None };
+        server.start();
+        server
+    }
+
+    /// Starts it, again if it was killed. It does not start while the database is away, so it is tried until it does.
+    pub fn start(&mut self) {
+        until("the server starts", || if self.try_start() { Ok(()) } else { Err(self.log()) });
+    }
+
+    fn try_start(&mut self) -> bool {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_roomd"))
+            .args([&format!("--listen={}", self.address), "--lines=off", "--rate-per-s=0", "--data", &self.url])
+            .env("RUST_LOG", "info")
+            .env_remove("ROOMD_TEST_POSTGRES")
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let is_there = line.contains("http://");
+        self.process = Some(child);
+        if !is_there {
+            self.kill();
+        }
+        is_there
+    }
+
+    /// SIGKILL: nothing of it runs any more afterwards.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // It may have ended by itself.
+            _ = process.kill();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Whether it runs, as far as the kernel knows.
+    pub fn runs(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.try_wait().unwrap().is_none())
+    }
+
+    /// Stops it where it is, or lets it go on.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.process.as_ref().unwrap()), signal).unwrap();
+    }
+
+    /// What it answers to a request over HTTP; `None`: nothing that is JSON.
+    pub fn get(&self, path: &str) -> Option<Value> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.set_read_timeout(Some(DEADLINE)).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
+    }
+
+    /// The end of its log.
+    pub fn log(&self) -> String {
+        let mut text = String::new();
+        _ = File::open(&self.log).and_then(|mut file| file.read_to_string(&mut text));
+        let lines: Vec<_> = text.lines().collect();
+        format!("{}:\n{}\n", self.log.display(), lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"))
+    }
+
+    /// Whether it has caught a panic.
+    pub fn has_panicked(&self) -> bool {
+        fs::read_to_string(&self.log).unwrap().contains("panicked")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        if thread::panicking() {
+            println!("{}", self.log());
+        }
+    }
+}

@@ -2,8 +2,9 @@
 //!
 //! Writes `page.rs` into the build's folder: a table of all files below `src/page`, each with its bytes,
 //! the same as gzip, a checksum and the date of its last change. `src/page/mod.rs` includes it. Compressing them in the
-//! server would take more stack than a thread that serves clients has. Scripts lose their comments, which are a
-//! sixth of what the first view loads; the lines stay, so their numbers are those of the source.
+//! server would take more stack than a thread that serves clients has. Scripts and style sheets lose their
+//! comments, which are a sixth of what the first view loads, and their indentation; the lines stay, so their numbers
+//! are those of the source.
 //! The service worker, which keeps a copy of the page, is given the names and checksums of the files.
 
 use std::collections::BTreeMap;
@@ -39,8 +40,9 @@ fn main() -> io::Result<()> {
     let mut checksums = Vec::new();
     for (name, path) in files {
         let bytes = match fs::read(&path)? {
-            bytes if name == SERVICE_WORKER => with_files(&without_comments(&bytes), &checksums),
-            bytes if name.ends_with(".js") => without_comments(&bytes),
+            bytes if name == SERVICE_WORKER => with_files(&condensed(&bytes), &checksums),
+            bytes if name.ends_with(".js") => condensed(&bytes),
+            bytes if name.ends_with(".css") => without_indentation(&without_block_comments(&bytes)),
             bytes => bytes,
         };
         let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
@@ -87,16 +89,36 @@ fn modified(path: &Path) -> io::Result<u64> {
     Ok(modified.min(latest.unwrap_or(u64::MAX)))
 }
 
-/// A script without its `//` comments: those that have a line to themselves, and those behind a sign with which a
-/// statement, an item or a block ends or begins. Its lines stay. Text that only looks like such a comment, as in a
-/// template literal, would be lost: a test of the page looks.
-fn without_comments(script: &[u8]) -> Vec<u8> {
+/// A script without indentation and without its `//` comments: those that have a line to themselves, and those behind
+/// a sign with which a statement, an item or a block ends or begins. Its lines stay. Text that only looks like that,
+/// as in a template literal of several lines, would be lost: a test of the page looks.
+fn condensed(script: &[u8]) -> Vec<u8> {
+    let script = without_indentation(script);
     let lines: Vec<_> = script.split(|byte| *byte == b'\n').map(without_comment).collect();
     lines.join(&b'\n')
 }
 
+/// A style sheet without its comments, which CSS allows between any two tokens; their lines stay. In a string or an
+/// address `/*` would not begin one: a test of the page looks.
+fn without_block_comments(sheet: &[u8]) -> Vec<u8> {
+    let (mut kept, mut is_comment) = (Vec::new(), false);
+    for (at, &byte) in sheet.iter().enumerate() {
+        is_comment |= sheet[at..].starts_with(b"/*");
+        if !is_comment || byte == b'\n' {
+            kept.push(byte);
+        }
+        is_comment &= !sheet[..=at].ends_with(b"*/");
+    }
+    kept
+}
+
+fn without_indentation(text: &[u8]) -> Vec<u8> {
+    let lines: Vec<_> = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start).collect();
+    lines.join(&b'\n')
+}
+
 fn without_comment(line: &[u8]) -> &[u8] {
-    if line.trim_ascii_start().starts_with(b"//") {
+    if line.starts_with(b"//") {
         return &[];
     }
     let begins = |at: &usize| b";,{}()[]".contains(&line[*at]) && line[at + 1..].starts_with(b" // ");

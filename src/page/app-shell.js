@@ -2,7 +2,7 @@
 
 import { Component, createRef, html, Icon, IconButton, Name, names, RoomSign, User } from "./html.js";
 import { Composer } from "./composer.js";
-import { lazy } from "./lazy.js";
+import { lazy } from "./loading.js";
 import { MessageList } from "./message-list.js";
 import { addressOfRoom } from "./names.js";
 import { NoConversation, Sidebar } from "./sidebar.js";

@@ -2,8 +2,7 @@
 
 import { BrowserStorage } from "./browser-storage.js";
 import { html } from "./html.js";
-import { loadAll } from "./lazy.js";
-import { eventually, loadModule } from "./loading.js";
+import { eventually, loadAll, loadModule } from "./loading.js";
 import { addressOf, addressOfRoom, basePath, roomName, userName } from "./names.js";
 import { render } from "./vendor/preact.js";
 

@@ -1,7 +1,7 @@
 // The composer: the field for a new message, a reply or an edit.
 
 import { Component, createRef, html, Icon, IconButton, User } from "./html.js";
-import { lazy } from "./lazy.js";
+import { lazy } from "./loading.js";
 import { singleLine } from "./markup.js";
 import { HOVERLESS } from "./viewport.js";
 

@@ -2,7 +2,7 @@
 // divider if it is the first unread or the first encrypted one. Rows whose props are unchanged are not rendered again.
 
 import { Avatar, Component, html, Icon, names, User } from "./html.js";
-import { lazy } from "./lazy.js";
+import { lazy } from "./loading.js";
 import { mentions, singleLine } from "./markup.js";
 import { titleOf } from "./names.js";
 import { isKeyMessage } from "./room.js";

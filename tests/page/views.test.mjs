@@ -334,7 +334,7 @@ test("the first view is small, comes from this server alone, and is usable at on
     const files = loaded.length;
     const bytes = loaded.reduce((sum, url) => sum + sizes.get(url), 0);
     views[view] = { files, bytes, usable };
-    assert.ok(bytes > 10_000 && bytes <= 60 * 1024, `${view}: ${bytes} bytes`);
+    assert.ok(bytes > 10_000 && bytes <= 60_000, `${view}: ${bytes} bytes`);
     await wire.detach();
   };
   await look("the first visit", async () => {

@@ -8,7 +8,9 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
+import { require } from "../harness/packages.mjs";
 
+const ts = require("typescript");
 const FOLDER = new URL("../../../src/page/", import.meta.url);
 const HASHES = {
   "htm.js": "ab33dd3f38059b9be4d5f5350128eefb2356639c4e0bbe9d9e8b3ba75847e9e4",
@@ -53,5 +55,33 @@ test("what looks like a comment is one", () => {
     }
   } finally {
     rmSync(folder, { recursive: true });
+  }
+});
+
+// build.rs leaves indentation out, too. In the markup of `html` it is none of the text.
+test("what looks like indentation is no text", () => {
+  const texts = (script) => {
+    const found = [];
+    const look = (node) => {
+      const pieces = ts.isTemplateExpression(node) ? [node.head, ...node.templateSpans.map(({ literal }) => literal)] : [node];
+      const isText = ts.isTemplateExpression(node) || ts.isNoSubstitutionTemplateLiteral(node);
+      const isMarkup = node.parent?.kind === ts.SyntaxKind.TaggedTemplateExpression && node.parent.tag.getText() === "html";
+      if (isText && !isMarkup) found.push(...pieces.map(({ text }) => text).filter((text) => /\n[ \t]/.test(text)));
+      ts.forEachChild(node, look);
+    };
+    look(ts.createSourceFile("script.js", script, ts.ScriptTarget.Latest, true));
+    return found;
+  };
+  assert.deepEqual(texts("`a\n  b${`c\n  d`}`"), ["a\n  b", "c\n  d"]);
+  assert.deepEqual(texts("html`<p>\n  ${`b`}</p>`"), []);
+  for (const name of readdirSync(FOLDER, { recursive: true }).filter((name) => name.endsWith(".js"))) {
+    assert.deepEqual(texts(readFileSync(new URL(name, FOLDER), "utf8")), [], name);
+  }
+});
+
+test("no string of a style sheet looks like a comment", () => {
+  for (const name of readdirSync(FOLDER, { recursive: true }).filter((name) => name.endsWith(".css"))) {
+    const sheet = readFileSync(new URL(name, FOLDER), "utf8").replaceAll(/\/\*.*?\*\//gs, "");
+    assert.ok(!/\/\*|\*\//.test(sheet) && [...sheet.matchAll(/"/g)].length % 2 === 0, name);
   }
 });

@@ -66,7 +66,9 @@ pub fn change_of(what: &str, about: Option<UserName>, until: Option<Time>, value
         ("unbanned", Some(user)) => ModerationChange::Unbanned { user },
         ("muted", Some(user)) => ModerationChange::Muted { user, until },
         ("unmuted", Some(user)) => ModerationChange::Unmuted { user },
-        ("role", Some(user)) => ModerationChange::Role { user, role: Role::parse(value)?, was: None },
+        ("role", Some(user)) => {
+            ModerationChange::Role { user, role: Role::parse(value)?, was: None, former_owner: None }
+        }
         ("invitation", None) => {
             let (number, uses) = value.split_once(' ')?;
             let (number, uses) = (number.parse().ok()?, uses.parse().ok()?);
@@ -102,8 +104,8 @@ mod tests {
             ModerationChange::Unbanned { user: user() },
             ModerationChange::Muted { user: user(), until: Some(Time(7)) },
             ModerationChange::Unmuted { user: user() },
-            ModerationChange::Role { user: user(), role: Role::Moderator, was: None },
-            ModerationChange::Role { user: user(), role: Role::Voice, was: None },
+            ModerationChange::Role { user: user(), role: Role::Moderator, was: None, former_owner: None },
+            ModerationChange::Role { user: user(), role: Role::Voice, was: None, former_owner: None },
             settings(Some(5), None),
             settings(None, Some(true)),
             settings(Some(0), Some(false)),

@@ -116,8 +116,8 @@ pub fn told_changes() -> Vec<ModerationChange> {
         ModerationChange::Unbanned { user: user() },
         ModerationChange::Muted { user: user(), until: Some(AT) },
         ModerationChange::Unmuted { user: user() },
-        ModerationChange::Role { user: user(), role: Role::Moderator, was: None },
-        ModerationChange::Role { user: user(), role: Role::Voice, was: Some(Role::Member) },
+        ModerationChange::Role { user: user(), role: Role::Moderator, was: None, former_owner: None },
+        ModerationChange::Role { user: user(), role: Role::Voice, was: Some(Role::Member), former_owner: None },
         ModerationChange::Settings(RoomSettings {
             slow_mode_s: Some(30),
             announcement: Some(true),

@@ -93,8 +93,8 @@ pub enum ModerationChange {
     Muted { user: UserName, until: Option<Time> },
     /// See [`ModerationRequest::Unmute`].
     Unmuted { user: UserName },
-    /// See [`ModerationRequest::Role`]. The role before is in no store: who shows the change as it happens knows it.
-    Role { user: UserName, role: Role, was: Option<Role> },
+    /// See [`ModerationRequest::Role`]. What was before is in no store: who shows the change as it happens knows it.
+    Role { user: UserName, role: Role, was: Option<Role>, former_owner: Option<UserName> },
     /// See [`ModerationRequest::Settings`].
     Settings(RoomSettings),
     /// See [`ModerationRequest::Describe`].

@@ -201,7 +201,8 @@ impl Policy {
         if was.is_none() {
             self.check_list_space()?;
         }
-        Ok(Some(ModerationChange::Role { user: user.clone(), role, was }))
+        let former_owner = self.owner.clone().filter(|_| role == Role::Owner);
+        Ok(Some(ModerationChange::Role { user: user.clone(), role, was, former_owner }))
     }
 
     fn change_settings(&self, settings: RoomSettings) -> Option<ModerationChange> {

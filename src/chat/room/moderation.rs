@@ -236,8 +236,9 @@ impl Room {
         at: Time,
         effects: &mut Vec<Effect>,
     ) {
-        if let ModerationChange::Role { user, was, .. } = &mut action.change {
+        if let ModerationChange::Role { user, role, was, former_owner } = &mut action.change {
             *was = self.policy().people().get(user).copied();
+            *former_owner = self.policy().owner().cloned().filter(|_| *role == Role::Owner);
         }
         self.apply(&action.change, &by, (at, true), effects);
         if let ModerationChange::Created { .. } = action.change {

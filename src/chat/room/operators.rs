@@ -124,7 +124,7 @@ impl Room {
             return effects.push(Effect::One(speaker.member, None, Event::Done));
         }
         let was = before.into_iter().max().flatten();
-        let action = ModerationAction { change: ModerationChange::Role { user, role, was }, note };
+        let action = ModerationAction { change: ModerationChange::Role { user, role, was, former_owner: None }, note };
         let event = Event::Moderated { room: self.name.clone(), by: speaker.user, action, evicted: false, at };
         effects.push(Effect::Everyone(event.clone()));
         effects.push(Effect::One(speaker.member, None, event));

@@ -273,7 +273,12 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
             ModerationChange::Unbanned { user } => self.line(at, by, &mask("-b ", user), None),
             ModerationChange::Muted { user, .. } => self.line(at, by, &mask("+b m:", user), None),
             ModerationChange::Unmuted { user } => self.line(at, by, &mask("-b m:", user), None),
-            ModerationChange::Role { user, role, was } => {
+            // Who hands a room over is a moderator from then on.
+            ModerationChange::Role { user, former_owner: Some(owner), .. } => {
+                let [old, new] = [nick(owner), nick(user)];
+                self.line(at, by, &format!("MODE {channel} -q+oq {old} {old} {new}"), None);
+            }
+            ModerationChange::Role { user, role, was, former_owner: None } => {
                 let modes = match (role, was) {
                     (Role::Owner, _) => "+q",
                     (Role::Moderator, _) => "+o",

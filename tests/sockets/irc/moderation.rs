@@ -183,6 +183,13 @@ fn roles_are_prefixes() {
     let who = bob.ask("WHO #ops");
     assert!(who.contains(&":irc.roomd 352 bob #ops ~u irc.roomd * Cleo H@ :0 Somebody".to_owned()), "{who:?}");
     ann.expect("MODE #ops -o Cleo", &[":Ann!~u@irc.roomd MODE #ops -o Cleo"]);
+    // Who hands a room over is a moderator from then on, and everybody's client knows.
+    ann.expect("MODE #ops +q Cleo", &[":Ann!~u@irc.roomd MODE #ops -q+oq Ann Ann Cleo"]);
+    bob.wait_for("MODE #ops -q+oq Ann Ann Cleo");
+    bob.expect(
+        "NAMES #ops",
+        &[":irc.roomd 353 bob = #ops :@Ann ~Cleo bob", ":irc.roomd 366 bob #ops :End of /NAMES list"],
+    );
 }
 
 #[test]

@@ -22,8 +22,8 @@ fn who_is_invited_and_by_which_code_is_read_back_as_it_was_decided() {
     let changes = [
         ModerationChange::Created { private: true, owner: Some(user("Ann")), members: vec![user("Bob"), user("Cy")] },
         ModerationChange::Accepted { user: user("Bob") },
-        ModerationChange::Role { user: user("Cy"), role: Role::Moderator, was: None },
-        ModerationChange::Role { user: user("Dan"), role: Role::Member, was: None },
+        ModerationChange::Role { user: user("Cy"), role: Role::Moderator, was: None, former_owner: None },
+        ModerationChange::Role { user: user("Dan"), role: Role::Member, was: None, former_owner: None },
         ModerationChange::Invited { user: user("Eve") },
         created(1, "over", 7, 9),
         created(2, "abc", 1_000, 2),

@@ -24,16 +24,16 @@ fn a_policy_and_its_audit_are_there_when_a_history_is_opened_again() {
     each(Reopening, |fixture| {
         let changes = [
             created(&["Bob", "Cy"]),
-            ModerationChange::Role { user: user("Bob"), role: Role::Moderator, was: None },
+            ModerationChange::Role { user: user("Bob"), role: Role::Moderator, was: None, former_owner: None },
             ModerationChange::Banned { user: user("Cy"), until: Some(Time(5_000)) },
-            ModerationChange::Role { user: user("Eve"), role: Role::Voice, was: None },
+            ModerationChange::Role { user: user("Eve"), role: Role::Voice, was: None, former_owner: None },
             ModerationChange::Muted { user: user("Dan"), until: None },
             ModerationChange::Settings(RoomSettings {
                 slow_mode_s: Some(30),
                 members_max: Some(20),
                 ..RoomSettings::default()
             }),
-            ModerationChange::Role { user: user("Bob"), role: Role::Owner, was: None },
+            ModerationChange::Role { user: user("Bob"), role: Role::Owner, was: None, former_owner: None },
         ];
         let mut policy = Policy::default();
         {
@@ -112,7 +112,12 @@ fn change() -> impl Strategy<Value = ModerationChange> {
         name().prop_map(|name| ModerationChange::Unbanned { user: user(name) }),
         (name(), until()).prop_map(|(name, until)| ModerationChange::Muted { user: user(name), until }),
         name().prop_map(|name| ModerationChange::Unmuted { user: user(name) }),
-        (name(), role).prop_map(|(name, role)| ModerationChange::Role { user: user(name), role, was: None }),
+        (name(), role).prop_map(|(name, role)| ModerationChange::Role {
+            user: user(name),
+            role,
+            was: None,
+            former_owner: None
+        }),
         (
             prop::option::of(0..9_u32),
             prop::option::of(any::<bool>()),

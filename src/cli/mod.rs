@@ -335,8 +335,15 @@ fn refuse(error: clap::Error) -> CliError {
     let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
     CliError::Mistake(match tip {
         Some(tip) => format!("{sentence} ({tip})"),
-        None => format!("{sentence} (roomd --help lists what there is)"),
+        None => format!("{sentence} ({} --help lists what there is)", misused_command(&text)),
     })
+}
+
+/// The command whose usage an error of `clap` shows, such as `roomd chat`.
+fn misused_command(text: &str) -> String {
+    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("roomd");
+    let is_name = |word: &&str| word.starts_with(|sign: char| sign.is_ascii_lowercase());
+    usage.split(' ').take_while(is_name).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -454,13 +461,16 @@ mod tests {
             (
                 &["chat", "--user", "Ann"],
                 "the following required arguments were not provided: --room <ROOM>, <URL> \
-                 (roomd --help lists what there is)",
+                 (roomd chat --help lists what there is)",
             ),
-            (&["tls"], "'roomd tls' requires a subcommand but one was not provided (roomd --help lists what there is)"),
+            (
+                &["tls"],
+                "'roomd tls' requires a subcommand but one was not provided (roomd tls --help lists what there is)",
+            ),
             (
                 &["serve", "--ping", "1s", "--ping", "2s"],
                 "the argument '--ping <TIME>' cannot be used multiple times \
-                 (roomd --help lists what there is)",
+                 (roomd serve --help lists what there is)",
             ),
         ] {
             if arguments[0] == "chat" && !cfg!(feature = "chat") {

@@ -111,6 +111,10 @@ for (const { name, ...device } of SIZES) {
         await page.getByRole("button", { name: "Conversations" }).click();
         await shoot("conversations");
       }
+      await ann.conversation("release").click({ button: "right" });
+      await page.getByRole("menu", { name: "release" }).getByText("Mark as read").waitFor();
+      await shoot("conversation-menu");
+      await page.keyboard.press("Escape");
       await page.getByRole("button", { name: "Open or create a room" }).click();
       await page.getByRole("dialog").getByText("kitchen").waitFor();
       await shoot("rooms");

@@ -457,6 +457,7 @@ fn open_store(
     let (dispatcher, current) = (Arc::clone(dispatcher), Arc::clone(settings));
     let settings = settings.load();
     let options = BackendOptions {
+        bus: settings.bus.clone(),
         durability: settings.durability,
         retention: Box::new(move || current.load().retain),
         now: Box::new(move || clock.now().at),

@@ -11,7 +11,7 @@ use log::LevelFilter;
 use std::time::Duration;
 
 use crate::chat::{IRC_NAME, IceServer, Limits, UserName};
-use crate::store::{Durability, Retention};
+use crate::store::{BusUrl, Durability, Retention};
 
 /// What webhooks may reach though it is not public.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,9 @@ pub struct Settings {
     /// The file that messages are kept in, also as `sqlite:PATH`, or `:memory:`, or `off`: see `store::open`. A relative
     /// path begins in the working directory. Without effect in a build without a database.
     pub data: String,
+    /// What carries notes between the servers of one PostgreSQL database; `None`: the database itself. With a history of another
+    /// kind the server does not start.
+    pub bus: Option<BusUrl>,
     /// What an acknowledged message survives.
     pub durability: Durability,
     /// How much of each room's history is kept; a room may override it.
@@ -121,12 +124,12 @@ impl Settings {
     /// writers start.
     #[must_use]
     pub fn in_place_of(mut self, running: &Self) -> Self {
-        let Self { listen, unix_mode, lines, irc, irc_name, metrics, data, durability, .. } = running.clone();
+        let Self { listen, unix_mode, lines, irc, irc_name, metrics, data, bus, durability, .. } = running.clone();
         if self.tls_cert.is_some() != running.tls_cert.is_some() {
             (self.tls_cert, self.tls_key) = (running.tls_cert.clone(), running.tls_key.clone());
         }
         let limits = Limits { writers: running.limits.writers, ..self.limits };
-        Self { listen, unix_mode, lines, irc, irc_name, metrics, data, durability, limits, ..self }
+        Self { listen, unix_mode, lines, irc, irc_name, metrics, data, bus, durability, limits, ..self }
     }
 
     /// The settings of a server for an example or a test: on a free port of this machine and no other, with messages in
@@ -163,6 +166,7 @@ impl Default for Settings {
             webhook_allow: Vec::new(),
             echo_route: false,
             data: "roomd.db".to_owned(),
+            bus: None,
             durability: Durability::Fsync,
             retain: Retention::default(),
             guests: None,

@@ -136,6 +136,7 @@ fn median(mut read: impl FnMut(u64)) -> Duration {
 fn with_store<T>(file: &Path, work: impl FnOnce(&dyn Store) -> T) -> T {
     let mut journal: Option<JoinHandle<()>> = None;
     let options = BackendOptions {
+        bus: None,
         durability: Durability::None,
         retention: Box::new(Retention::default),
         now: Box::new(|| SystemTime::now().into()),

@@ -20,6 +20,7 @@ use super::{Trial, text};
 pub fn run(data: &str, durability: Durability, publishers: usize, arguments: &Arguments) -> Trial {
     let mut journal = None;
     let options = BackendOptions {
+        bus: None,
         durability,
         retention: Box::new(Retention::default),
         now: Box::new(|| SystemTime::now().into()),

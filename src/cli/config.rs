@@ -77,6 +77,7 @@ mod tests {
             ("ORIGIN", _) => &["https://a.org,http://b:8080"],
             ("SERVER", _) => &["stun:a.org,turn:u%2C:c%3A@b.org:3478?transport=tcp"],
             ("NETWORK", _) => &["10.0.0.0/8,2001:db8::1"],
+            ("URL|database", _) => &["redis://roomd:a%40b@[::1]:6380/3"],
             ("TARGET", _) => &["10.0.0.0/8,bot.internal"],
             (words, _) if words.contains('|') => return words.split('|').map(str::to_owned).collect(),
             other => panic!("no values for {other:?}"),

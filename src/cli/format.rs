@@ -16,6 +16,7 @@ use toml::Value;
 use crate::chat::IceServer;
 use crate::cli::{ice, origin};
 use crate::settings::{self, IrcOperator, WebhookTarget};
+use crate::store::BusUrl;
 use roomd_cli::address::listen_address;
 use roomd_cli::value;
 
@@ -158,6 +159,12 @@ pub fn path(expected: &str) -> Format<String> {
 /// What `format` says, or `off`.
 pub fn or_off<T: 'static>(format: Format<T>) -> Format<Option<T>> {
     or_word("off", format)
+}
+
+/// What carries notes between servers: a Redis, or the database.
+pub fn bus() -> Format<Option<BusUrl>> {
+    let url = Format::new("URL", "redis://HOST[:PORT]", BusUrl::parse, |url| Value::String(url.text().to_owned()));
+    or_word("database", url)
 }
 
 /// A whole number, or `auto`.

@@ -13,8 +13,8 @@ use toml::Value;
 
 use crate::chat::{Slow, WriterStart};
 use crate::cli::format::{
-    self, Format, Print, address, auto_or_count, base_path, bytes, choice, count, ice_servers, irc_name, irc_operators,
-    mode, networks, optional_text, or_off, origins, path, switch, time, webhook_targets,
+    self, Format, Print, address, auto_or_count, base_path, bus, bytes, choice, count, ice_servers, irc_name,
+    irc_operators, mode, networks, optional_text, or_off, origins, path, switch, time, webhook_targets,
 };
 use crate::settings::Settings;
 use crate::store::Durability;
@@ -200,6 +200,10 @@ settings! {
         /// only the newest of each room, while somebody is in it. Or the postgres:// URL of a
         /// database, in a build with that feature.
         "data", data, Restart, path("path, :memory:, off or postgres://...");
+        /// What carries notes between servers of one database: the database itself, or the redis://
+        /// URL of a Redis or Valkey (redis://USER:PASSWORD@HOST:PORT), which may be away. Other users
+        /// of the machine can see a flag, so a password is better in the file.
+        "bus", bus, Restart, bus();
         /// What an acknowledged message survives: a loss of power, the end of the process, or
         /// the same while a loss of power may also damage the file.
         "durability", durability, Restart,

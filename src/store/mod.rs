@@ -13,6 +13,7 @@ pub mod administration;
 pub mod archive;
 #[cfg(feature = "sqlite")]
 mod audit_value;
+mod bus_url;
 pub mod change_feed;
 #[cfg(feature = "sqlite")]
 mod columns;
@@ -49,6 +50,7 @@ pub mod webhooks;
 
 pub use accounts::{Account, AccountStore, ServerKey};
 pub use administration::{Administration, AdministrationError};
+pub use bus_url::BusUrl;
 pub use change_feed::{ChangeFeed, StoreChange};
 pub use hooks::HookStore;
 pub use memory::Memory;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::accounts::{AccountStore, MemoryAccounts};
 use super::administration::{Administration, AdministrationError};
+use super::bus_url::BusUrl;
 use super::hooks::{HookStore, MemoryHooks};
 use super::memory::{Memory, NoAdministration};
 use super::rooms::{Durability, OpenedRoom, Retention, Store};
@@ -45,6 +46,8 @@ pub struct Backend {
 
 /// How a server wants its backend.
 pub struct BackendOptions<'a> {
+    /// What carries notes between the servers of one history; `None`: the database itself.
+    pub bus: Option<BusUrl>,
     /// What has happened to a message when it is acknowledged.
     pub durability: Durability,
     /// How much history is kept, asked whenever some may have to go, on the thread that stores. It must not block.
@@ -130,7 +133,11 @@ impl<'a> Url<'a> {
 /// # Errors
 /// Another server has it, or it cannot be used; what is there is unchanged.
 pub fn open(url: &str, options: BackendOptions<'_>) -> Result<Backend, OpenError> {
-    match Url::parse(url)? {
+    let parsed = Url::parse(url)?;
+    if options.bus.is_some() && !matches!(parsed, Url::Postgres(_)) {
+        return Err("a bus (--bus) is between servers of one database: it needs a postgres:// URL as --data".into());
+    }
+    match parsed {
         Url::Off => Ok(Backend::transient()),
         Url::Sqlite(path) => sqlite::open(path, options),
         Url::Postgres(url) => postgres::open(url, options),

@@ -2,6 +2,7 @@
 //!
 //! On the server that `tests/cluster/run` has started; without one each test says that it is skipped.
 
+mod bus;
 mod calls;
 mod names;
 mod presence;
@@ -26,7 +27,7 @@ const EACH: usize = 40;
 
 /// A server on the database.
 fn server(database: &Database) -> TestServer {
-    TestServer::with(|settings| settings.data = database.url())
+    TestServer::with(|settings| database.use_in(settings))
 }
 
 /// Registers a name on the first server, and returns its token when the others know of it.
@@ -52,7 +53,7 @@ fn enter(server: &TestServer, token: &str) -> WebSocketClient {
 
 fn ok(client: &mut WebSocketClient, command: Value) {
     let answer = client.ask(command);
-    assert!(["ok", "created", "joined", "sent"].contains(&answer["type"].as_str().unwrap()), "{answer}");
+    assert!(["ok", "created", "joined", "left", "sent"].contains(&answer["type"].as_str().unwrap()), "{answer}");
 }
 
 fn say(client: &mut WebSocketClient, text: &str) -> u64 {

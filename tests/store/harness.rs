@@ -89,6 +89,7 @@ impl TestStore {
         let TestOptions { retention, now, on_commit, on_delivery } = options;
         let mut threads = Vec::new();
         let options = BackendOptions {
+            bus: None,
             durability: Durability::Os,
             retention: Box::new(move || retention),
             now,

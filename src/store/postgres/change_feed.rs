@@ -1,4 +1,4 @@
-//! What other servers do, as it comes: the [`ChangeFeed`] over LISTEN, and over looking.
+//! What other servers do, as it comes: the [`ChangeFeed`] over LISTEN or another bus, and over looking.
 //!
 //! Waited for on the engine's thread `subscriber`, with a connection of its own. Once a second it writes this server's
 //! heartbeat, and learns which others are at work: who was in a room through one that is gone is no longer. Every two seconds, and whenever it is connected again, it compares all
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::attendance::{self, ReadAttendance};
+use super::bus::Bus;
 use super::changes::ChangesSince;
 use super::lasting_link::LastingLink;
 use super::link::{DatabaseLink, LinkError, Notifications};
@@ -36,6 +37,7 @@ const CHANGES: &str = "changes";
 pub struct PostgresFeed {
     link: LastingLink,
     notifications: Notifications,
+    bus: Bus,
     reader: FeedReader,
     heartbeat_at: Instant,
     look_at: Instant,
@@ -62,14 +64,14 @@ impl PostgresFeed {
         link: LastingLink,
         server: i64,
         changes: ChangesSince,
-        notifications: Notifications,
+        (notifications, bus): (Notifications, Bus),
         (rooms, attendances): (OpenRooms, Attendances),
         is_closed: Arc<AtomicBool>,
     ) -> Self {
         let now = Instant::now();
         let (stamps, others) = (BTreeMap::new(), BTreeMap::new());
         let reader = FeedReader { server, rooms, attendances, stamps, others, changes };
-        Self { link, notifications, reader, heartbeat_at: now, look_at: now, is_closed, is_failing: false }
+        Self { link, notifications, bus, reader, heartbeat_at: now, look_at: now, is_closed, is_failing: false }
     }
 
     /// What is due, or else what notes tell.
@@ -96,7 +98,12 @@ impl PostgresFeed {
                 return Ok(changes);
             }
         }
-        let notes = self.notifications.wait(Some(link), self.heartbeat_at.min(self.look_at));
+        let mut notes = self.notifications.wait(Some(link), self.heartbeat_at.min(self.look_at));
+        let mut heard = self.bus.take_heard();
+        if heard.has_gap {
+            self.look_at = now;
+        }
+        notes.append(&mut heard.notes);
         self.reader.read_notes(link, &notes)
     }
 

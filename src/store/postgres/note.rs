@@ -1,7 +1,7 @@
 //! What servers tell each other: which rooms have gone on, and how far; who types; who is signalled; which sessions they have
 //! taken; and that who is in rooms has changed. Pure.
 //!
-//! A note is a JSON object in one notification of PostgreSQL, `{"s":"8f…","heads":[["den",42,3],…],"attendance":true}`. It may be lost, and
+//! A note is a JSON object in one notification of PostgreSQL or one message of Redis, `{"s":"8f…","heads":[["den",42,3],…],"attendance":true}`. It may be lost, and
 //! may come twice or late: whoever hears it compares it with what they know, and reads.
 
 use serde::{Deserialize, Serialize};

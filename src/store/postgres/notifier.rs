@@ -1,7 +1,7 @@
 //! The thread that tells other servers which rooms have gone on, who is in them through this server, and which sessions it has.
 //!
 //! The journal hands it rooms after each batch and does not wait. It takes what piled up while it sent, of each room the
-//! newest, and sends it with NOTIFY in transactions of its own, that wait for no disk: in the journal's, all servers would
+//! newest, and sends it over the bus; with NOTIFY in transactions of its own, that wait for no disk: in the journal's, all servers would
 //! wait for each other's. Who is in the rooms it writes to the database before it says that there is something to read.
 //! A note that cannot be sent is dropped, since each server looks by itself from time to time; rows are tried again. The
 //! thread ends with the journal.
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::attendance;
+use super::bus::Bus;
 use super::lasting_link::LastingLink;
 use super::link::LinkError;
 use super::local_attendance::LocalAttendance;
@@ -61,7 +62,7 @@ struct Work {
 pub struct Notifier {
     link: LastingLink,
     server: i64,
-    channel: String,
+    bus: Bus,
     inbox: Receiver<Notice>,
     attendance: Arc<LocalAttendance>,
     sessions: Arc<LocalSessions>,
@@ -77,12 +78,12 @@ impl Notifier {
     pub fn new(
         link: LastingLink,
         server: i64,
-        channel: String,
+        bus: Bus,
         inbox: Receiver<Notice>,
         (attendance, sessions): (Arc<LocalAttendance>, Arc<LocalSessions>),
     ) -> Self {
         let forget_at = Instant::now() + FORGET_EVERY;
-        Self { link, server, channel, inbox, attendance, sessions, stamp: 0, forget_at, is_failing: false }
+        Self { link, server, bus, inbox, attendance, sessions, stamp: 0, forget_at, is_failing: false }
     }
 
     /// The body of its thread.
@@ -206,10 +207,6 @@ impl Notifier {
     }
 
     fn send(&mut self, news: News) -> Result<(), LinkError> {
-        let link = self.link.link()?;
-        for note in note::write(self.server, news) {
-            link.query("SELECT pg_notify($1, $2)", &[&self.channel, &note])?;
-        }
-        Ok(())
+        self.bus.send(|| self.link.link(), &note::write(self.server, news))
     }
 }

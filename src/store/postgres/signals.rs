@@ -3,6 +3,7 @@
 //! A signal can be larger than a note, so the note names its row. It is sent on the reader's thread of whoever signals, in two
 //! transactions: what notifies waits for no disk.
 
+use super::bus::Bus;
 use super::link::{DatabaseLink, LinkError};
 use super::note::{self, News, SignalNotice};
 use super::row::text;
@@ -12,16 +13,13 @@ use crate::chat::{CallSignal, Signal, UserName};
 ///
 /// # Errors
 /// It may be stored, and is not told.
-pub fn send(link: &mut DatabaseLink, server: i64, channel: &str, signal: &CallSignal) -> Result<(), LinkError> {
+pub fn send(link: &mut DatabaseLink, server: i64, bus: &Bus, signal: &CallSignal) -> Result<(), LinkError> {
     let CallSignal { kind, from, to, payload } = signal;
     let sql = "INSERT INTO signals (usr, author, kind, payload) VALUES ($1, $2, $3, $4) RETURNING signal";
     let row = link.row(sql, &[&to.as_str(), &from.as_str(), &kind.as_str(), &payload.as_bytes()])?;
     let number = row.map(|row| row.get(0)).ok_or_else(|| LinkError::Invalid("no number of a signal".to_owned()))?;
     let news = News { signals: vec![SignalNotice { number, to: to.clone() }], ..News::default() };
-    for note in note::write(server, news) {
-        link.query("SELECT pg_notify($1, $2)", &[&channel, &note])?;
-    }
-    Ok(())
+    bus.send(|| Ok(link), &note::write(server, news))
 }
 
 /// The signals of these numbers, in their order.

@@ -11,6 +11,7 @@ use crossbeam_channel::{Sender, bounded};
 use parking_lot::Mutex;
 use tokio_postgres::Config;
 
+use super::bus::Bus;
 use super::change_feed::PostgresFeed;
 use super::changes::ChangesSince;
 use super::history::{self, Standing};
@@ -22,6 +23,7 @@ use super::notifier::{NOTICES_MAX, Notifier};
 use super::open_rooms::OpenRooms;
 use super::pool::Pool;
 use super::private_feed::PrivateFeed;
+use super::redis::RedisBus;
 use super::room_log::{Attendances, PostgresLog};
 use super::schema::{self, Unusable, name_of};
 use super::sessions::PostgresSessions;
@@ -55,7 +57,7 @@ pub struct PostgresStore {
     /// The server's number, as heartbeats have it.
     server: i64,
     /// Where notes are sent.
-    channel: String,
+    bus: Bus,
     /// `None` once closed.
     journal: Mutex<Option<Sender<WriteRequest>>>,
     pub(super) pool: Arc<Pool>,
@@ -81,18 +83,27 @@ impl PostgresStore {
     /// # Errors
     /// The database is as it was, or has empty tables.
     pub fn open(config: &Config, options: BackendOptions<'_>) -> Result<Self, Unusable> {
-        let BackendOptions { durability, retention, now, on_commit, on_delivery, on_panic, spawn } = options;
+        let BackendOptions { bus, durability, retention, now, on_commit, on_delivery, on_panic, spawn } = options;
         let unusable = |error: LinkError| Unusable(format!("{} cannot be used: {error}", name_of(config)));
         let system = |error: std::io::Error| unusable(LinkError::System(error));
         let mut first = schema::connect(config)?;
         schema::prepare(&mut first, config)?;
         let channel = schema::channel(&mut first).map_err(unusable)?;
+        let notifications = Notifications::new().map_err(unusable)?;
+        let waker = notifications.waker();
         // Before anything is read into memory.
         let changes = ChangesSince::now(&mut first).map_err(unusable)?;
         let server = getrandom::u64().map_err(|error| system(error.into()))?.cast_signed();
         let mut written = LastingLink::new(config.clone(), None, beginning_of_journal(durability));
         written.link().map_err(unusable)?;
 
+        let (bus, bus_subscriber) = match bus {
+            None => (Bus::Database(channel.clone()), None),
+            Some(url) => {
+                let opened = RedisBus::open(url, channel.clone(), waker.clone()).map_err(Unusable)?;
+                (Bus::Redis(opened.0), Some(opened.1))
+            }
+        };
         let pool = Arc::new(Pool::new(config.clone(), READERS.0, READERS.1, None));
         let searches = Pool::new(config.clone(), SEARCHES.0, SEARCHES.1, Some(search::LIMIT));
         let (rooms, writable) = (OpenRooms::default(), Arc::new(AtomicBool::new(true)));
@@ -106,25 +117,29 @@ impl PostgresStore {
         let sends = Box::new(|link: &mut DatabaseLink| link.run("SET synchronous_commit = off"));
         let notifier_link = LastingLink::new(config.clone(), None, sends);
         let local = (Arc::clone(&attendances.local), Arc::clone(&attendances.sessions));
-        let notifier = Notifier::new(notifier_link, server, channel.clone(), notices, local);
+        let notifier = Notifier::new(notifier_link, server, bus.clone(), notices, local);
         let maintenance = PostgresMaintenance::new(retention, now, rooms.clone());
         let reports = Reports { on_commit, on_delivery, on_panic };
         let body = PostgresJournal::new((server, written), inbox, maintenance, notes, reports, Arc::clone(&writable));
         spawn("notifier", Box::new(move || notifier.run())).map_err(system)?;
         spawn("journal", Box::new(move || body.run())).map_err(system)?;
 
-        let (notifications, is_closed) = (Notifications::new().map_err(unusable)?, Arc::<AtomicBool>::default());
-        let waker = notifications.waker();
+        if let Some(body) = bus_subscriber {
+            spawn("bus", Box::new(move || body.run())).map_err(system)?;
+        }
+
+        let is_closed = Arc::<AtomicBool>::default();
         let listen = format!("SET synchronous_commit = off; LISTEN \"{channel}\"");
         let listens = Box::new(move |link: &mut DatabaseLink| link.run(&listen));
         let listener = LastingLink::new(config.clone(), Some(waker.clone()), listens);
         let known = (rooms.clone(), attendances.clone());
-        let feed = PostgresFeed::new(listener, server, changes, notifications, known, Arc::clone(&is_closed));
+        let feed =
+            PostgresFeed::new(listener, server, changes, (notifications, bus.clone()), known, Arc::clone(&is_closed));
         let (journal, asked_at) = (Mutex::new(Some(journal)), Mutex::new(Instant::now()));
         let (feed, movements_wanted) = (Mutex::new(Some(feed)), Arc::default());
         Ok(Self {
             server,
-            channel,
+            bus,
             journal,
             pool,
             searches,
@@ -282,8 +297,8 @@ impl Store for PostgresStore {
     }
 
     fn shared_users(&self) -> Option<Arc<dyn SharedUsers>> {
-        let (channel, attendances, pool) = (self.channel.clone(), self.attendances.clone(), Arc::clone(&self.pool));
-        Some(Arc::new(PostgresUsers { server: self.server, channel, attendances, pool }))
+        let (bus, attendances, pool) = (self.bus.clone(), self.attendances.clone(), Arc::clone(&self.pool));
+        Some(Arc::new(PostgresUsers { server: self.server, bus, attendances, pool }))
     }
 
     fn shared_sessions(&self) -> Option<Arc<dyn SharedSessions>> {
@@ -294,6 +309,7 @@ impl Store for PostgresStore {
     fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
         self.waker.wake();
+        self.bus.close();
         self.pool.close();
         self.searches.close();
         self.attendances.local.set_bell(None);

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::bus::Bus;
 use super::pool::Pool;
 use super::room_log::Attendances;
 use super::signals;
@@ -14,8 +15,8 @@ use crate::store::shared_users::{SharedConnection, SharedUsers};
 pub struct PostgresUsers {
     /// The number of this server.
     pub server: i64,
-    /// Where notes are sent.
-    pub channel: String,
+    /// Takes notes.
+    pub bus: Bus,
     /// Who is where.
     pub attendances: Attendances,
     /// Takes signals.
@@ -40,7 +41,7 @@ impl SharedUsers for PostgresUsers {
     }
 
     fn signal(&self, signal: &CallSignal) -> Result<(), StoreFailed> {
-        self.pool.write(|link| signals::send(link, self.server, &self.channel, signal))
+        self.pool.write(|link| signals::send(link, self.server, &self.bus, signal))
     }
 
     fn undispatched(&self, conversation: &RoomName) -> Option<u64> {

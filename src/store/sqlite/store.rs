@@ -65,7 +65,7 @@ impl SqliteStore {
     /// # Errors
     /// The file is unchanged.
     pub fn open(location: Location, options: BackendOptions<'_>) -> Result<Self, SqliteOpenError> {
-        let BackendOptions { durability, retention, now, on_commit, on_delivery, on_panic, spawn } = options;
+        let BackendOptions { durability, retention, now, on_commit, on_delivery, on_panic, spawn, .. } = options;
         let locked = location.lock()?;
         let Writer { connection, mut checkpoints, writable } = location.open_writer(locked.as_ref(), durability)?;
         let lock = locked.map(|locked| locked.lock);
@@ -305,6 +305,7 @@ mod tests {
         let counted = Arc::clone(&panics);
         let mut journal = None;
         let options = BackendOptions {
+            bus: None,
             durability: Durability::None,
             retention: Box::new(Retention::default),
             now: Box::new(|| Time(0)),

@@ -14,7 +14,7 @@ fn two() -> Option<(Database, [TestServer; 2])> {
     let database = Database::new()?;
     let open = || {
         TestServer::with(|settings| {
-            settings.data = database.url();
+            database.use_in(settings);
             settings.irc = Some(free());
         })
     };
@@ -83,7 +83,7 @@ fn who_watches_a_user_is_told_when_they_come_to_another_server_and_go() {
 #[test]
 fn a_guest_loses_a_name_when_its_owner_comes_to_another_server() {
     let Some(database) = Database::new() else { return };
-    let servers = [(), ()].map(|()| issuer::server(|settings| settings.data = database.url()));
+    let servers = [(), ()].map(|()| issuer::server(|settings| database.use_in(settings)));
     let mut guest = WebSocketClient::multi(&servers[1], "Ann");
     let _owner = signed_in(&servers[0], &issuer::good("Ann"));
     assert_eq!(guest.ending().code, Some(4403));

@@ -16,7 +16,7 @@ fn server(database: &Database) -> TestServer {
 
 fn keeping_sessions_for(grace: Duration, database: &Database) -> TestServer {
     TestServer::with(|settings| {
-        settings.data = database.url();
+        database.use_in(settings);
         settings.limits.grace = grace;
     })
 }
@@ -331,7 +331,7 @@ fn who_has_not_said_who_they_are_is_let_in_nowhere() {
     let Some(database) = Database::new() else { return };
     let servers = [0, 1].map(|_| {
         TestServer::with(|settings| {
-            settings.data = database.url();
+            database.use_in(settings);
             (settings.guests, settings.claims) = (Some(false), Some(true));
             settings.limits.grace = Duration::from_secs(60);
         })

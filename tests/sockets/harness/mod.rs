@@ -4,6 +4,8 @@
 //! holds at the end of every server. Clients are declared after it, so they are dropped first.
 
 pub mod address;
+#[cfg(all(feature = "jwt", feature = "postgres"))]
+pub mod bus;
 #[cfg(feature = "jwt")]
 pub mod events;
 pub mod failing;

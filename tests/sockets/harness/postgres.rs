@@ -2,10 +2,16 @@
 
 use std::process::Command;
 
+use roomd::Settings;
+
+use super::bus::TestBus;
+
 /// A database of its own, owned by a user of its own who is no superuser. Left behind: its server goes with the tests.
 pub struct Database {
     server: String,
     name: String,
+    /// What carries the notes of its servers, if that is not the database.
+    bus: Option<TestBus>,
 }
 
 impl Database {
@@ -15,7 +21,11 @@ impl Database {
             println!("skipped: there is no PostgreSQL; tests/cluster/run starts one");
             return None;
         };
-        let database = Self { server, name: format!("c{:016x}", getrandom::u64().unwrap()) };
+        let bus = match std::env::var_os("ROOMD_TEST_BUS") {
+            Some(_) => Some(TestBus::new()?),
+            None => None,
+        };
+        let database = Self { server, name: format!("c{:016x}", getrandom::u64().unwrap()), bus };
         database.administrate(&format!("CREATE ROLE {0} LOGIN", database.name));
         database.administrate(&format!("CREATE DATABASE {0} OWNER {0}", database.name));
         Some(database)
@@ -26,12 +36,18 @@ impl Database {
         format!("{}{}", self.server.replace("//postgres@", &format!("//{}@", self.name)), self.name)
     }
 
+    /// A server with these settings is one of its servers. Notes go over a Redis where that is asked for (`ROOMD_TEST_BUS`).
+    pub fn use_in(&self, settings: &mut Settings) {
+        settings.data = self.url();
+        settings.bus = self.bus.as_ref().and_then(TestBus::url);
+    }
+
     /// What the superuser reads or does in it.
     pub fn psql(&self, sql: &str) -> String {
         psql(&format!("{}{}", self.server, self.name), sql)
     }
 
-    /// No server of this database hears of another by notes.
+    /// No server of this database hears of another by notes through it.
     pub fn lose_notes(&self) {
         self.psql("REVOKE EXECUTE ON FUNCTION pg_notify(text, text) FROM PUBLIC");
     }

@@ -18,7 +18,7 @@ macro_rules! scenario {
 }
 
 /// All of them, the simple ones first.
-pub const SCENARIOS: [Entry; 37] = [
+pub const SCENARIOS: [Entry; 38] = [
     scenario!("two-joins"),
     scenario!("three-joins"),
     scenario!("last-leave"),
@@ -40,6 +40,7 @@ pub const SCENARIOS: [Entry; 37] = [
     scenario!("ban-of-a-newcomer"),
     scenario!("ban-of-the-interrupted"),
     scenario!("ban-at-the-last-leave"),
+    scenario!("resume-beside-messages"),
     scenario!("goodbye"),
     scenario!("goodbye-beside-a-ban"),
     scenario!("two-servers"),

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use super::mistakes::Mistake;
 use super::rooms::Rooms;
 use crate::chat::policy::{ModerationRequest, RoomOptions};
-use crate::chat::{AuthLevel, Code, Event, LeaveReason, Publication, Recovery, RoomRequest, Since, Speaker, UserName};
+use crate::chat::{
+    AuthLevel, Code, Event, LeaveReason, Position, Publication, Recovery, RoomRequest, Since, Speaker, UserName,
+};
 use crate::engine::base::oneshot;
 use crate::engine::clients::recipient::Form;
 use crate::engine::rooms::inbox::{Asker, AwaitedRequest, BrokerCommand, PendingResume, RoomHandle};
@@ -103,6 +105,7 @@ impl Rooms {
     }
 
     pub fn detach(&mut self, at: usize) {
+        self.clients[at].recorder.lose();
         if let Some(handle) = &self.clients[at].handle {
             _ = handle.detach();
         }
@@ -110,10 +113,13 @@ impl Rooms {
 
     pub fn resume(&mut self, at: usize) {
         let client = &mut self.clients[at];
+        client.reconnect();
         let (Some(handle), Some(inbox)) = (&client.handle, &client.inbox) else { return };
         let (reply, answer) = oneshot::channel();
         let recipient = Arc::clone(&client.recorder) as _;
-        let (member, since) = (handle.member(), Since::Position(handle.entered().clone()));
+        let entered = handle.entered();
+        let seen = Position { epoch: Arc::clone(&entered.epoch), seq: client.recorder.newest().unwrap_or(entered.seq) };
+        let (member, since) = (handle.member(), Since::Position(seen));
         let back = PendingResume { member, recipient, form: Form::Events, since, reply };
         _ = inbox.send(BrokerCommand::Resume(Box::new(back)));
         client.back = Some(answer);

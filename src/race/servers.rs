@@ -14,6 +14,7 @@ use super::mistakes::Mistake;
 use super::moves::Move;
 use super::rooms::{Rooms, Setup};
 use super::shared_store::{Loss, SharedStore};
+use super::stepped_client::SteppedClient;
 use crate::chat::{Body, Code, Event};
 use crate::store::{Memory, Store};
 
@@ -33,6 +34,8 @@ pub struct Servers {
     firsts: Vec<(char, String)>,
     /// Who is banned by somebody.
     banned: Vec<char>,
+    /// Whether somebody says something.
+    speaks: bool,
     expectations: Vec<Expectation>,
 }
 
@@ -60,6 +63,7 @@ impl Servers {
         Self {
             firsts: firsts.collect(),
             banned: banned.collect(),
+            speaks: moves.iter().any(|(_, next)| matches!(next, Move::Say { .. })),
             rooms: setups.iter().map(|setup| Rooms::on(setup, log())).collect(),
             store,
             losses: losses.to_vec(),
@@ -78,6 +82,20 @@ impl Servers {
             _ => None,
         };
         client.recorder.events.lock().iter().filter_map(|event| shown(event)).collect()
+    }
+
+    /// What a client was told of messages, for a reader: those that it was shown, and what became of its own.
+    fn told(client: &SteppedClient) -> (String, String) {
+        let events = client.recorder.events.lock();
+        let told = events.iter().filter_map(|event| match &**event {
+            Event::Message(message) => Some(format!("{}{}", message.user, message.seq)),
+            Event::Sent { seq, .. } => Some(format!("sent {seq}")),
+            Event::Refused(refusal) => Some(refusal.code.as_str().to_owned()),
+            _ => None,
+        });
+        let told: Vec<_> = told.collect();
+        let told = if told.is_empty() { "nothing".to_owned() } else { told.join(", ") };
+        (format!("{}: told", client.name), told)
     }
 
     /// Each room learns what the other server did, as it does when a note comes.
@@ -235,6 +253,11 @@ impl World for Servers {
             let name = move |name: String| if several && name == "hub" { format!("hub {}", at + 1) } else { name };
             rooms.state().into_iter().map(move |(key, value)| (name(key), value)).collect::<Vec<_>>()
         };
-        history.into_iter().chain(self.rooms.iter().enumerate().flat_map(names)).collect()
+        let clients = self.rooms.iter().flat_map(|rooms| &rooms.clients).filter(|_| self.speaks);
+        history
+            .into_iter()
+            .chain(self.rooms.iter().enumerate().flat_map(names))
+            .chain(clients.map(Self::told))
+            .collect()
     }
 }

@@ -4,6 +4,7 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -22,19 +23,43 @@ pub fn room_name() -> RoomName {
     RoomName::parse("r").expect("a letter is a name")
 }
 
-/// A recipient that records its events.
+/// A recipient that records its events: one connection of a client.
 pub struct Recorder {
     pub fatal: bool,
     /// How long a round takes for it.
     pub takes: Duration,
-    pub events: Mutex<Vec<Arc<Event>>>,
+    /// What the client has got, through whichever connection.
+    pub events: Arc<Mutex<Vec<Arc<Event>>>>,
     pub end: Mutex<Option<End>>,
+    /// The connection is lost, and with it what is delivered.
+    is_lost: AtomicBool,
+}
+
+impl Recorder {
+    fn new(fatal: bool, takes: Duration, events: Arc<Mutex<Vec<Arc<Event>>>>) -> Arc<Self> {
+        Arc::new(Self { fatal, takes, events, end: Mutex::default(), is_lost: AtomicBool::new(false) })
+    }
+
+    pub fn lose(&self) {
+        self.is_lost.store(true, Ordering::Relaxed);
+    }
+
+    /// The number of the newest message that the client has got.
+    pub fn newest(&self) -> Option<u64> {
+        self.events.lock().iter().rev().find_map(|event| match &**event {
+            Event::Message(message) => Some(message.seq),
+            _ => None,
+        })
+    }
 }
 
 impl Recipient for Recorder {
     fn deliver(&self, delivery: Delivery<'_>, _: DeliveryMode) -> Result<(), Undelivered> {
         if self.fatal {
             resume_unwind(Box::new("this client breaks brokers"));
+        }
+        if self.is_lost.load(Ordering::Relaxed) {
+            return Err(Undelivered::Closed);
         }
         let Delivery::Event(event) = delivery else { return Err(Undelivered::Closed) };
         self.events.lock().push(Arc::clone(event));
@@ -84,7 +109,7 @@ impl SteppedClient {
         Self {
             name,
             moves: moves.iter().rev().cloned().collect(),
-            recorder: Arc::new(Recorder { fatal, takes, events: Mutex::default(), end: Mutex::default() }),
+            recorder: Recorder::new(fatal, takes, Arc::default()),
             seat: None,
             member: None,
             inbox: None,
@@ -97,6 +122,12 @@ impl SteppedClient {
             room: 0,
             is_refused: false,
         }
+    }
+
+    /// Has another connection, by which it goes on.
+    pub fn reconnect(&mut self) {
+        let Recorder { fatal, takes, ref events, .. } = *self.recorder;
+        self.recorder = Recorder::new(fatal, takes, Arc::clone(events));
     }
 
     /// Whether it is a member whom the room has not removed.

@@ -4,6 +4,7 @@
 
 mod bus;
 mod calls;
+mod example;
 mod names;
 mod presence;
 mod private;

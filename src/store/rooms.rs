@@ -166,6 +166,12 @@ pub trait RoomLog: Send {
         Ok(Vec::new())
     }
 
+    /// Whether the history is over, since a database that failed over has lost a part of it and gives its numbers again in another
+    /// epoch: nothing is appended or told any more, and who opens the room again has that epoch. Does not block.
+    fn is_superseded(&self) -> bool {
+        false
+    }
+
     /// The number up to which retention has deleted messages since the history was opened; 0: none. Does not block.
     fn pruned(&self) -> u64;
 

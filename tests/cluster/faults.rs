@@ -6,8 +6,16 @@ use rustix::process::Signal;
 
 use crate::dice::Dice;
 use crate::postgres::Postgres;
-use crate::relay::Line;
+use crate::relay::{Line, Relay};
 use crate::servers::Server;
+
+/// What may fail.
+pub struct Cluster {
+    pub database: Postgres,
+    pub servers: Vec<Server>,
+    /// Between each server and the database.
+    pub relays: Vec<Relay>,
+}
 
 /// A fault, from its beginning to its end. Those of a server have its number.
 #[derive(Clone, Copy, Debug)]
@@ -49,26 +57,28 @@ pub fn one_of_each(dice: &mut Dice, servers: usize) -> Vec<Fault> {
 }
 
 impl Fault {
-    pub fn begin(self, servers: &mut [Server], database: &Postgres) {
+    pub fn begin(self, cluster: &mut Cluster) {
+        let Cluster { database, servers, relays } = cluster;
         match self {
             Self::Kill(server) => servers[server].kill(),
             Self::Stop(server) => servers[server].signal(Signal::STOP),
-            Self::Stall(server) | Self::StallAndReset(server) => servers[server].relay.set(Line::Stalled),
-            Self::Refuse(server) => servers[server].relay.set(Line::Refused),
+            Self::Stall(server) | Self::StallAndReset(server) => relays[server].set(Line::Stalled),
+            Self::Refuse(server) => relays[server].set(Line::Refused),
             Self::EndConnections => database.end_connections(),
             Self::StopDatabase(mode) => database.stop(mode),
             Self::KillDatabase => database.kill(),
         }
     }
 
-    pub fn end(self, servers: &mut [Server], database: &Postgres) {
+    pub fn end(self, cluster: &mut Cluster) {
+        let Cluster { database, servers, relays } = cluster;
         match self {
             Self::Kill(server) => servers[server].start(),
             Self::Stop(server) => servers[server].signal(Signal::CONT),
-            Self::Stall(server) | Self::Refuse(server) => servers[server].relay.set(Line::Open),
+            Self::Stall(server) | Self::Refuse(server) => relays[server].set(Line::Open),
             Self::StallAndReset(server) => {
-                servers[server].relay.reset();
-                servers[server].relay.set(Line::Open);
+                relays[server].reset();
+                relays[server].set(Line::Open);
             }
             Self::EndConnections => {}
             Self::StopDatabase(_) | Self::KillDatabase => database.start(),

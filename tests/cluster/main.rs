@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod dice;
+mod failover;
 mod faults;
 mod postgres;
 mod relay;

@@ -124,6 +124,28 @@ impl Postgres {
         }
     }
 
+    /// A standby of it, which runs and follows it.
+    pub fn standby(&self) -> Self {
+        let standby = Self::empty();
+        let connection = format!("host=127.0.0.1 port={} user=postgres application_name=standby", self.port);
+        let made = standby.run("pg_basebackup", &["-d", &connection, "-R", "-c", "fast", "--no-sync"]);
+        assert!(made.status.success(), "{made:?}");
+        standby.start();
+        standby
+    }
+
+    /// It is a standby no longer.
+    pub fn promote(&self) {
+        let promoted = self.run("pg_ctl", &["-w", "promote"]);
+        assert!(promoted.status.success(), "{promoted:?}");
+    }
+
+    /// Changes a setting that needs no start.
+    pub fn change_settings(&self, name: &str, value: &str) {
+        self.psql("postgres", &format!("ALTER SYSTEM SET {name} = '{value}'"));
+        self.psql("postgres", "SELECT pg_reload_conf()");
+    }
+
     /// Ends each connection of roomd.
     pub fn end_connections(&self) {
         self.psql("postgres", "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'roomd'");

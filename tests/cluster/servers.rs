@@ -1,4 +1,4 @@
-//! Server processes, each with its relay to the database and an address that it keeps when it is started again.
+//! Server processes, each with an address that it keeps when it is started again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -10,15 +10,13 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::postgres::{DEADLINE, Postgres, free_port, until};
-use crate::relay::Relay;
+use crate::postgres::{DEADLINE, free_port, until};
 
 /// Lines of a server's log that are shown when a test fails.
 const LOG_LINES: usize = 60;
 
 /// See the module.
 pub struct Server {
-    pub relay: Relay,
     /// Where its HTTP port is.
     pub address: String,
     url: String,
@@ -27,12 +25,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server of this number, whose log is in `folder`.
-    pub fn start_new(number: usize, database: u16, folder: &Path) -> Self {
-        let relay = Relay::to(database);
-        let (url, log) = (Postgres::url(relay.port()), folder.join(format!("server-{number}")));
+    /// Starts the server of this number, on the database at this URL; its log is in `folder`.
+    pub fn start_new(number: usize, url: String, folder: &Path) -> Self {
+        let log = folder.join(format!("server-{number}"));
         let address = format!("127.0.0.1:{}", free_port());
-        let mut server = Self { relay, address, url, log, process: None };
+        let mut server = Self { address, url, log, process: None };
         server.start();
         server
     }
@@ -99,9 +96,14 @@ impl Server {
         format!("{}:\n{}\n", self.log.display(), lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"))
     }
 
-    /// Whether it has caught a panic.
-    pub fn has_panicked(&self) -> bool {
-        fs::read_to_string(&self.log).unwrap().contains("panicked")
+    /// Whether its log has this.
+    pub fn says(&self, words: &str) -> bool {
+        fs::read_to_string(&self.log).unwrap().contains(words)
+    }
+
+    /// It runs, and has caught no panic.
+    pub fn assert_healthy(&mut self) {
+        assert!(self.runs() && !self.says("panicked"), "{}", self.log());
     }
 }
 

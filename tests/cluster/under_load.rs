@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use roomd_load::{AllowedLosses, Phase, Plan, Progress, Report, StopToken};
 
 use crate::dice::{Dice, number};
-use crate::faults::{Fault, one_of_each};
+use crate::faults::{Cluster, Fault, one_of_each};
 use crate::postgres::{DEADLINE, Folder, Postgres, until};
+use crate::relay::Relay;
 use crate::servers::Server;
 
-const SERVERS: usize = 3;
+pub const SERVERS: usize = 3;
 const CLIENTS: usize = 24;
 const ROOMS: usize = 2;
 /// How long a fault lasts at most, in seconds; and for a night.
@@ -33,7 +34,7 @@ impl Watch {
     }
 
     /// Waits until the load stands as wanted.
-    fn until(&self, what: &str, is_so: impl Fn(&Progress) -> bool) -> Progress {
+    pub fn until(&self, what: &str, is_so: impl Fn(&Progress) -> bool) -> Progress {
         let progress = self.progress.lock().unwrap();
         let is_not = |progress: &mut Option<Progress>| !progress.as_ref().is_some_and(&is_so);
         let (progress, waited) = self.told.wait_timeout_while(progress, DEADLINE, is_not).unwrap();
@@ -95,44 +96,42 @@ impl Drop for StopAtEnd<'_> {
 fn nothing_is_lost_doubled_or_out_of_order_while_servers_lines_and_the_database_fail() {
     let Some(database) = Postgres::start_new() else { return };
     let (folder, mut dice) = (Folder::new(), Dice::new());
-    let mut servers: Vec<_> = (0..SERVERS).map(|number| Server::start_new(number, database.port, &folder.0)).collect();
-    let plan = plan(&servers);
+    let relays: Vec<_> = (0..SERVERS).map(|_| Relay::to(database.port)).collect();
+    let servers =
+        relays.iter().zip(0..).map(|(relay, at)| Server::start_new(at, Postgres::url(relay.port()), &folder.0));
+    let servers: Vec<_> = servers.collect();
+    let (plan, mut cluster) = (plan(&servers), Cluster { database, servers, relays });
     let mut count = 0;
     let report = under_load(&plan, |watch| {
         let wanted = number("ROOMD_FAULTS");
         let seconds_max = if wanted.is_some() { SECONDS_MAX.1 } else { SECONDS_MAX.0 };
-        loop {
+        while count == 0 || count < wanted.unwrap_or(0) {
             for fault in one_of_each(&mut dice, SERVERS) {
                 count += 1;
-                fail(fault, fault.duration(&mut dice, seconds_max), &mut servers, &database);
+                fail(fault, fault.duration(&mut dice, seconds_max), &mut cluster);
                 watch.until_served();
             }
-            if count >= wanted.unwrap_or(0) {
-                break;
-            }
         }
-        servers.iter().for_each(everybody_is_there);
+        cluster.servers.iter().for_each(everybody_is_there);
     });
     println!("{count} faults\n{report}");
     assert!(report.kept, "{report}");
     assert_eq!(report.allowed_losses, AllowedLosses::default(), "{report}");
-    is_stored(&database, &report);
-    for server in &mut servers {
-        assert!(server.runs() && !server.has_panicked(), "{}", server.log());
-    }
+    assert_eq!(stored(&cluster.database), (report.messages.published, true), "{report}");
+    cluster.servers.iter_mut().for_each(Server::assert_healthy);
 }
 
 /// Something fails for so long.
-fn fail(fault: Fault, duration: Duration, servers: &mut [Server], database: &Postgres) {
+fn fail(fault: Fault, duration: Duration, cluster: &mut Cluster) {
     let began = Instant::now();
-    fault.begin(servers, database);
+    fault.begin(cluster);
     thread::sleep(duration);
-    fault.end(servers, database);
+    fault.end(cluster);
     println!("{fault:?} for {:.1} s", began.elapsed().as_secs_f64());
 }
 
 /// The server shows each client in its room, and nobody else.
-fn everybody_is_there(server: &Server) {
+pub fn everybody_is_there(server: &Server) {
     for room in 0..ROOMS {
         let mut wanted: Vec<_> = (room..CLIENTS).step_by(ROOMS).map(|client| format!("load-{client}")).collect();
         wanted.sort();
@@ -146,9 +145,11 @@ fn everybody_is_there(server: &Server) {
     }
 }
 
-/// Each message is in the database once, and numbers have no gap.
-fn is_stored(database: &Postgres, report: &Report) {
+/// How many messages are in the database, and whether their numbers have no gap.
+pub fn stored(database: &Postgres) -> (u64, bool) {
     let sql = "SELECT coalesce(sum(n), 0), bool_and(n = newest) FROM rooms JOIN
         (SELECT room, count(*) AS n FROM messages GROUP BY room) m USING (room) WHERE name LIKE 'load-%'";
-    assert_eq!(database.psql("roomd", sql), format!("{}|t", report.messages.published));
+    let found = database.psql("roomd", sql);
+    let (count, is_dense) = found.split_once('|').unwrap();
+    (count.parse().unwrap(), is_dense == "t")
 }

@@ -74,7 +74,13 @@ struct Fields<'a> {
 #[derive(Deserialize)]
 struct Resumption {
     recovered: bool,
+    reason: Option<String>,
 }
+
+/// Why a room of a session that was resumed is joined anew: the session is not in it any more, or it is another one.
+const ANEW: [&str; 3] = ["room_failed", "removed", "epoch_changed"];
+/// The refusal of a server that cannot store or read now; of a room, that it cannot give what was missed.
+pub const UNAVAILABLE: &str = "unavailable";
 
 /// How notices begin that a load ignores.
 const NOTICES: [&[u8]; 2] = [br#"{"type":"join","#, br#"{"type":"leave","#];
@@ -137,8 +143,14 @@ pub fn parse_whole_json(text: &[u8]) -> Option<ServerEvent<'_>> {
         }
         "resumed" => {
             let rooms: HashMap<String, Resumption> = serde_json::from_value(fields.rooms?).ok()?;
+            let is =
+                |room: &Resumption, reasons: &[&str]| room.reason.as_deref().is_some_and(|of| reasons.contains(&of));
+            if rooms.values().any(|room| is(room, &[UNAVAILABLE])) {
+                return Some(ServerEvent::Refused { number: None, code: UNAVAILABLE.into() });
+            }
+            let rejoined = !rooms.is_empty() && !rooms.values().any(|room| is(room, &ANEW));
             let recovered = rooms.values().all(|room| room.recovered);
-            ServerEvent::Resumed { rejoined: !rooms.is_empty(), recovered, resume: fields.resume }
+            ServerEvent::Resumed { rejoined, recovered, resume: fields.resume }
         }
         "left" => ServerEvent::Left,
         "sent" => ServerEvent::Sent { number, seq: fields.seq? },

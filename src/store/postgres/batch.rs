@@ -24,7 +24,13 @@ pub struct AppendAnswer {
     pub ended: Option<i64>,
     /// One outcome for each draft, in order.
     pub outcomes: Vec<Outcome>,
+    /// Whether the room in the database is of another epoch than the one that the drafts are for: then there are no outcomes.
+    pub is_superseded: bool,
 }
+
+/// The outcome of a draft for an epoch that is over.
+#[derive(Clone)]
+struct Superseded;
 
 impl AppendAnswer {
     /// Whether nothing was stored, because the policy has changed.
@@ -169,15 +175,18 @@ fn answers(rows: &[Row], appends: &[AppendRequest]) -> Result<BatchAnswer, LinkE
     let answer = |(append, (state, ended)): (&AppendRequest, (Option<State>, Option<i64>))| {
         let outcomes: Option<Vec<_>> = outcomes.by_ref().take(append.drafts.len()).collect();
         let (state, outcomes) = state.zip(outcomes).ok_or_else(|| invalid("it is not whole"))?;
-        Ok(AppendAnswer { state, ended, outcomes })
+        let outcomes: Result<Vec<_>, Superseded> = outcomes.into_iter().collect();
+        let is_superseded = outcomes.is_err();
+        Ok(AppendAnswer { state, ended, outcomes: outcomes.unwrap_or_default(), is_superseded })
     };
     let rooms = appends.iter().zip(states.into_iter().zip(ended)).map(answer).collect::<Result<_, LinkError>>()?;
     Ok(BatchAnswer { rooms, told })
 }
 
-fn outcome(row: &Row) -> Result<Outcome, LinkError> {
+fn outcome(row: &Row) -> Result<Result<Outcome, Superseded>, LinkError> {
     let seq = row.get::<_, Option<i64>>(2).unwrap_or_default().cast_unsigned();
-    Ok(match row.get::<_, Option<i64>>(4) {
+    Ok(Ok(match row.get::<_, Option<i64>>(4) {
+        Some(11) => return Ok(Err(Superseded)),
         Some(1) => Outcome::Stored { seq },
         Some(2) => Outcome::Repeat { seq, at: time(row.get::<_, Option<i64>>(3).unwrap_or_default()) },
         Some(3) => Outcome::Stale,
@@ -194,7 +203,7 @@ fn outcome(row: &Row) -> Result<Outcome, LinkError> {
             Outcome::Ended { epoch: Epoch(epoch.ok_or_else(invalid)?) }
         }
         other => return Err(LinkError::Invalid(format!("the outcome {other:?} of a draft"))),
-    })
+    }))
 }
 
 impl<'a> Columns<'a> {

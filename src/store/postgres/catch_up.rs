@@ -26,20 +26,25 @@ pub struct Change {
     pub version: u64,
 }
 
-/// The changes after a number and a version, up to a number and a version; nothing: there are none.
+/// The changes after where the room stands, up to a number and a version; nothing: there are none. `None`: the room in the
+/// database is of another epoch, or gone.
 ///
 /// # Errors
 /// They cannot be read now.
 pub fn read(
     link: &mut DatabaseLink,
-    id: i64,
     room: &RoomName,
-    (newest, version): (u64, u64),
+    known: &Standing,
     (newest_max, version_max): (u64, u64),
-) -> Result<Vec<Change>, LinkError> {
+) -> Result<Option<Vec<Change>>, LinkError> {
+    let Standing { id, newest, version, .. } = *known;
     let sql = "SELECT a, kind, at, edited, usr, recipient, mid, body, reply, reaction, key, what, b, c
         FROM news_1($1, $2, $3, $4, $5)";
     let rows = link.query(sql, &[&id, &number(newest), &number(version), &MESSAGES, &BYTES])?;
+    let is_state = |row: &&Row| row.get::<_, i16>(11) == 4;
+    if rows.iter().find(is_state).and_then(|row| row.get::<_, Option<&str>>(4)) != Some(&*known.epoch) {
+        return Ok(None);
+    }
     let (mut messages, mut edits, mut end, mut log_newest) = (Vec::new(), Vec::new(), None, newest);
     for row in &rows {
         match row.get::<_, i16>(11) {
@@ -61,7 +66,7 @@ pub fn read(
         }
         if merged.standing.newest < after {
             // The messages before it are in the next part.
-            return Ok(merged.changes);
+            return Ok(Some(merged.changes));
         }
         merged.edit(event, version);
     }
@@ -69,7 +74,7 @@ pub fn read(
     if let Some(end) = end.filter(|_| version_max == u64::MAX && merged.standing.newest == log_newest) {
         merged.edit(ended(&end)?, 0);
     }
-    Ok(merged.changes)
+    Ok(Some(merged.changes))
 }
 
 struct Merge {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::attendance::{self, ReadAttendance};
 use super::bus::Bus;
 use super::changes::ChangesSince;
+use super::failover::History;
 use super::lasting_link::LastingLink;
 use super::link::{DatabaseLink, LinkError, Notifications};
 use super::note::{self, Head, News};
@@ -56,6 +57,10 @@ struct FeedReader {
     /// The other servers at work, by number, with what they say of themselves.
     others: BTreeMap<i64, String>,
     changes: ChangesSince,
+    /// Which of its histories the database had when it was last looked at.
+    history: History,
+    /// Whether commits are waited for.
+    waits: bool,
 }
 
 impl PostgresFeed {
@@ -63,14 +68,14 @@ impl PostgresFeed {
     pub fn new(
         link: LastingLink,
         server: i64,
-        changes: ChangesSince,
+        (changes, history, waits): (ChangesSince, History, bool),
         (notifications, bus): (Notifications, Bus),
         (rooms, attendances): (OpenRooms, Attendances),
         is_closed: Arc<AtomicBool>,
     ) -> Self {
         let now = Instant::now();
         let (stamps, others) = (BTreeMap::new(), BTreeMap::new());
-        let reader = FeedReader { server, rooms, attendances, stamps, others, changes };
+        let reader = FeedReader { server, rooms, attendances, stamps, others, changes, history, waits };
         Self { link, notifications, bus, reader, heartbeat_at: now, look_at: now, is_closed, is_failing: false }
     }
 
@@ -126,7 +131,7 @@ impl PostgresFeed {
 impl FeedReader {
     /// Writes the heartbeat; the rooms in which somebody was through a server that is gone.
     fn beat(&mut self, link: &mut DatabaseLink) -> Result<Vec<StoreChange>, LinkError> {
-        let (others, is_new) = heartbeat(link, self.server)?;
+        let (others, is_new) = heartbeat(link, (self.server, self.waits))?;
         report(&self.others, &others);
         let gone: Vec<_> = self.others.keys().filter(|server| !others.contains_key(server)).copied().collect();
         self.others = others;
@@ -161,12 +166,32 @@ impl FeedReader {
         changes.append(&mut self.changes.look(link)?);
         read_attendance(link, &self.others, &mut self.stamps, remote)?;
         private.read(link, local)?;
+        changes.append(&mut self.recognize(link)?);
+        let Attendances { private, .. } = &self.attendances;
         // Also those that could not be dispatched before.
         changes.extend(private.waiting().into_iter().map(StoreChange::Conversation));
         changes.append(&mut self.attendance_changes());
         // Behind what rooms are told: their users are in them through others.
         changes.extend(taken.into_iter().map(|(key, moved)| StoreChange::SessionTaken(key, moved)));
         Ok(changes)
+    }
+
+    /// After a failover transactions may have numbers that others had before; and where something was lost, all rooms that are
+    /// open are of an epoch that is over.
+    fn recognize(&mut self, link: &mut DatabaseLink) -> Result<Vec<StoreChange>, LinkError> {
+        let history = History::read(link)?;
+        if history == self.history {
+            return Ok(Vec::new());
+        }
+        self.changes.begin_again();
+        if let Some(since) = &history.since {
+            self.attendances.private.begin_again(since)?;
+        }
+        let before = std::mem::replace(&mut self.history, history);
+        if before.generation == self.history.generation {
+            return Ok(Vec::new());
+        }
+        Ok(self.rooms.all().into_iter().map(|(room, _)| StoreChange::Room(room)).collect())
     }
 
     /// Reads what notes say that there is to read.
@@ -284,7 +309,13 @@ fn stay_for(link: &mut DatabaseLink, server: i64, grace: Duration) -> Result<(),
 }
 
 /// Writes the heartbeat; the other servers at work, and whether this one was not among them before.
-fn heartbeat(link: &mut DatabaseLink, server: i64) -> Result<(BTreeMap<i64, String>, bool), LinkError> {
+fn heartbeat(
+    link: &mut DatabaseLink,
+    (server, waits): (i64, bool),
+) -> Result<(BTreeMap<i64, String>, bool), LinkError> {
+    // Whether a failover would lose anything is to be known before it.
+    let sql = "UPDATE installation SET synchronous = is_synchronous_1($1) WHERE synchronous <> is_synchronous_1($1)";
+    link.execute(sql, &[&waits])?;
     let is_new = link.execute("UPDATE servers SET seen = clock_timestamp() WHERE server = $1", &[&server])? == 0;
     let about = format!("roomd {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id());
     let rows = link.query("SELECT o_server, o_about FROM beat_1($1, $2)", &[&server, &about])?;

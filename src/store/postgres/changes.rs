@@ -16,7 +16,12 @@ use crate::store::rooms::PolicyVersion;
 
 /// Where the next look begins.
 #[derive(Debug)]
-pub struct ChangesSince(String);
+pub struct ChangesSince {
+    /// The first transaction that it looks at.
+    from: String,
+    /// Whether announcements are left out: they may have been heard.
+    is_again: bool,
+}
 
 impl ChangesSince {
     /// What is changed from now on is new.
@@ -25,7 +30,13 @@ impl ChangesSince {
     /// It cannot be read now.
     pub fn now(link: &mut DatabaseLink) -> Result<Self, LinkError> {
         let row = link.row("SELECT pg_snapshot_xmin(pg_current_snapshot())::text", &[])?;
-        row.map(|row| Self(row.get(0))).ok_or_else(|| LinkError::Invalid("no snapshot".to_owned()))
+        row.map(|row| Self { from: row.get(0), is_again: false })
+            .ok_or_else(|| LinkError::Invalid("no snapshot".to_owned()))
+    }
+
+    /// The database is another one, which numbers its transactions anew: the next look is at all that is remembered.
+    pub fn begin_again(&mut self) {
+        *self = Self { from: "0".to_owned(), is_again: true };
     }
 
     /// What was changed since, as it is now; the next look begins here, if all of it could be read.
@@ -36,15 +47,15 @@ impl ChangesSince {
         // Numbers of transactions that are yet to come are from another installation, whose dump was restored here.
         let sql = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text, kind, subject
             FROM (SELECT 1) AS one LEFT JOIN changes
-                ON changed >= $1::text::xid8 AND changed < pg_snapshot_xmax(pg_current_snapshot())
+                ON changed >= $1::text::xid8 AND changed < pg_snapshot_xmax(pg_current_snapshot()) AND NOT (kind = 4 AND $2)
             ORDER BY changed";
-        let rows = link.query(sql, &[&self.0])?;
+        let rows = link.query(sql, &[&self.from, &self.is_again])?;
         let mut changes = Vec::new();
         for row in rows.iter().filter(|row| row.get::<_, Option<i16>>(1).is_some()) {
             changes.extend(change(link, row)?);
         }
         if let Some(row) = rows.first() {
-            self.0 = row.get(0);
+            *self = Self { from: row.get(0), is_again: false };
         }
         Ok(changes)
     }

@@ -3,7 +3,7 @@
 
 -- The epoch of a room of this name that has no row. The row of a room that begins again has an epoch of its own.
 CREATE OR REPLACE FUNCTION first_epoch_1(p_name text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT 'e' || lpad(to_hex(hashtextextended(p_name, seed)), 16, '0') FROM installation
+    SELECT 'e' || lpad(to_hex(hashtextextended(p_name, seed # generation)), 16, '0') FROM installation
 $$;
 
 -- A row of the answers. what: 0 the outcome of draft i (a: its number, b: the time of that, c: see `append_1`; usr: the
@@ -128,14 +128,16 @@ BEGIN
 END $$;
 
 -- Numbers drafts of several rooms and stores them: all or none, in one statement and so in one transaction.
---   p_rooms: ids; 0 where the broker knows of no row, which is inserted with p_epochs. p_names: their names.
+--   p_rooms: ids; 0 where the broker knows of no row, which is inserted. p_names: their names. p_epochs: the epochs that the
+--   brokers know.
 --   p_known and p_version: what the brokers know of each.
 --   d_deed: 0 publish, 1 edit (d_about: the number; d_rules: it may be another's), 2 change the policy, 3 end the room
 --   (d_body: the new epoch), in the order of the drafts.
 --   d_if_seq: a message is stored only behind the one of this number, unless it is a repeat; NULL: behind any. d_key: what it
 --   is the newest value of, unless there are d_keys_max others; d_if_key_seq: the same as d_if_seq of the key's newest message.
 --   Outcomes: 1 stored, 2 a repeat, 3 stale (the policy has changed: decide again), 4 changed, 5 missing, 6 foreign, 7 ended,
---   8 a conflict (the newest message is another one: the outcome's number), 9 the same of the key, 10 too many keys.
+--   8 a conflict (the newest message is another one: the outcome's number), 9 the same of the key, 10 too many keys, 11 the
+--   room is of another epoch, or gone.
 CREATE OR REPLACE FUNCTION append_1(
     p_journal bigint, p_batch bigint, p_rooms bigint[], p_names text[], p_epochs text[], p_known bigint[], p_version bigint[],
     p_page int, d_room int[], d_deed smallint[], d_usr text[], d_recipient text[], d_kind smallint[], d_at bigint[],
@@ -145,7 +147,7 @@ CREATE OR REPLACE FUNCTION append_1(
 DECLARE
     l_batch bigint; l_outcomes bigint[]; l_epochs text[]; l_states bigint[]; l_kept bigint[] := '{}'; l_id bigint[]; l_newest bigint[]; l_first bigint[]; l_version bigint[];
     l_before bigint[]; l_moderated bigint[]; l_stale boolean[]; l_out bigint[] := '{}'; l_drawn text[] := '{}'; d record; r record;
-    m record; i int; l_seq bigint; l_at bigint; l_what bigint; l_refused bigint; l_value bigint; l_epoch text; l_era text[]; l_delivery bigint; l_change jsonb;
+    l_gone boolean[]; m record; i int; l_seq bigint; l_at bigint; l_what bigint; l_refused bigint; l_value bigint; l_epoch text; l_era text[]; l_delivery bigint; l_change jsonb;
 BEGIN
     SELECT batch, outcomes, epochs, states INTO l_batch, l_outcomes, l_epochs, l_states FROM journals WHERE journal = p_journal FOR UPDATE;
     IF NOT FOUND THEN   -- its first batch, or the first for a day
@@ -161,13 +163,13 @@ BEGIN
         END LOOP;
         RETURN;
     END IF;
-    INSERT INTO rooms (name, epoch) SELECT w.name, w.epoch FROM unnest(p_rooms, p_names, p_epochs) AS w (room, name, epoch)
+    INSERT INTO rooms (name, epoch) SELECT w.name, first_epoch_1(w.name) FROM unnest(p_rooms, p_names) AS w (room, name)
         WHERE w.room = 0 ORDER BY w.name ON CONFLICT (name) DO NOTHING;
     -- In ascending order for everybody: no deadlock.
     FOR r IN SELECT x.*, w.i::int AS i FROM unnest(p_rooms, p_names) WITH ORDINALITY AS w (id, n, i)
         JOIN rooms x ON x.room = CASE WHEN w.id = 0 THEN (SELECT y.room FROM rooms y WHERE y.name = w.n) ELSE w.id END
         ORDER BY x.room FOR UPDATE OF x LOOP
-        i := r.i; l_era[i] := r.epoch;
+        i := r.i; l_era[i] := r.epoch; l_gone[i] := r.epoch <> p_epochs[i];
         l_id[i] := r.room; l_newest[i] := r.newest; l_first[i] := r.newest; l_version[i] := r.version; l_before[i] := r.version;
         l_moderated[i] := r.moderated; l_stale[i] := r.moderated > p_version[i] OR r.ended IS NOT NULL;
         l_kept := l_kept || ARRAY[i, r.newest, r.version, r.room];
@@ -179,13 +181,18 @@ BEGIN
         END IF;
     END LOOP;
     FOR i IN 1 .. cardinality(p_rooms) LOOP
-        IF l_id[i] IS NULL THEN RAISE EXCEPTION 'the room % is gone', p_names[i] USING ERRCODE = 'RM002'; END IF;
+        IF l_id[i] IS NULL THEN   -- the database has lost it
+            l_gone[i] := true; l_kept := l_kept || ARRAY[i, 0, 0, 0];
+            RETURN NEXT (i, 4, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::fact_1;
+        END IF;
     END LOOP;
     IF EXISTS (SELECT 1 FROM webhooks) THEN l_delivery := lock_webhooks_1(); END IF;
     FOR d IN SELECT * FROM unnest(d_room, d_deed, d_usr, d_recipient, d_kind, d_at, d_mid, d_body, d_words, d_reply, d_reaction, d_about, d_rules, d_change, d_if_seq, d_key, d_if_key_seq, d_keys_max)
              WITH ORDINALITY AS t (room, deed, usr, recipient, kind, at, mid, body, words, reply, reaction, about, rules, change, if_seq, key, if_key_seq, keys_max, n) LOOP
         i := d.room; l_seq := l_newest[i] + 1; l_at := d.at; l_what := 1; l_epoch := NULL;
-        IF l_stale[i] THEN
+        IF l_gone[i] THEN
+            l_what := 11; l_seq := 0;
+        ELSIF l_stale[i] THEN
             l_what := 3;
         ELSIF d.deed = 0 THEN
             l_refused := 0;
@@ -316,7 +323,8 @@ DECLARE w record;
 BEGIN
     FOR w IN SELECT * FROM unnest(p_room, p_usr, p_receipt, p_seq, p_at) AS t (room, usr, receipt, seq, at) LOOP
         INSERT INTO marks SELECT w.room, w.usr, w.receipt, w.seq, w.at
-            WHERE NOT EXISTS (SELECT 1 FROM marks m WHERE m.room = w.room AND m.usr = w.usr AND m.receipt = w.receipt AND m.seq >= w.seq)
+            WHERE EXISTS (SELECT 1 FROM rooms r WHERE r.room = w.room AND r.newest >= w.seq)   -- the database may have lost what it is about
+            AND NOT EXISTS (SELECT 1 FROM marks m WHERE m.room = w.room AND m.usr = w.usr AND m.receipt = w.receipt AND m.seq >= w.seq)
             ON CONFLICT DO NOTHING;
         IF w.receipt = 0 THEN DELETE FROM undelivered u WHERE u.usr = w.usr AND u.room = w.room AND u.seq <= w.seq; END IF;
     END LOOP;

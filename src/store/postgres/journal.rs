@@ -8,7 +8,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -99,6 +99,8 @@ pub struct PostgresJournal {
     server: i64,
     /// The number of the newest batch.
     number: i64,
+    /// The number of the newest batch that was acknowledged: a database that does not have it has lost something.
+    acknowledged: Arc<AtomicI64>,
     inbox: Receiver<WriteRequest>,
     /// A request that has to wait for the next statement: its room is in this one.
     held: Option<AppendRequest>,
@@ -119,7 +121,7 @@ pub struct PostgresJournal {
 impl PostgresJournal {
     /// The journal of the server of this number, that writes through `link`.
     pub fn new(
-        (server, link): (i64, LastingLink),
+        (server, link, acknowledged): (i64, LastingLink, Arc<AtomicI64>),
         inbox: Receiver<WriteRequest>,
         maintenance: PostgresMaintenance,
         notes: Sender<Notice>,
@@ -130,6 +132,7 @@ impl PostgresJournal {
             link,
             server,
             number: 0,
+            acknowledged,
             inbox,
             held: None,
             batch: Vec::new(),
@@ -260,6 +263,7 @@ impl PostgresJournal {
         (self.reports.on_commit)(CommitReport { drafts, took: began.elapsed(), stored: stored.is_ok() });
         match stored {
             Ok(BatchAnswer { rooms, told }) => {
+                self.acknowledged.store(self.number, Ordering::Relaxed);
                 if told {
                     (self.reports.on_delivery)();
                 }

@@ -20,6 +20,8 @@ use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Row, Statement};
 const CONNECT: Duration = Duration::from_secs(2);
 /// How long a statement may take, by the caller's clock; a second more than the database gives it.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// After which time the database stops a statement, if nothing else is said.
+pub const STATEMENT: Duration = Duration::from_secs(4);
 /// How long bytes may stay unacknowledged.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 
@@ -149,7 +151,7 @@ impl DatabaseLink {
         })?;
         let mut link = Self { runtime, client, statements: HashMap::new(), is_lost: false, patience: PATIENCE };
         link.run(SETTINGS)?;
-        link.limit(Duration::from_secs(4))?;
+        link.limit(STATEMENT)?;
         Ok(link)
     }
 

@@ -19,6 +19,7 @@ mod changes;
 mod check;
 mod devices;
 mod erasure;
+mod failover;
 mod hexadecimal;
 mod history;
 mod hooks;

@@ -78,6 +78,17 @@ impl PrivateFeed {
         Ok(self.state.lock().advance((begins, ends), said, |room| concerns(room, local)))
     }
 
+    /// The database is another one, which numbers its transactions anew, from this one on.
+    ///
+    /// # Errors
+    /// It is no number of a transaction.
+    pub fn begin_again(&self, since: &str) -> Result<(), LinkError> {
+        let since = transaction(since)?;
+        let mut state = self.state.lock();
+        state.from = state.from.min(since);
+        Ok(())
+    }
+
     /// The conversations that wait to be dispatched.
     pub fn waiting(&self) -> Vec<RoomName> {
         self.state.lock().waiting.keys().cloned().collect()

@@ -39,6 +39,8 @@ pub struct PostgresLog {
     movements_wanted: Arc<AtomicBool>,
     /// Who is in the room through this server, and through others.
     attendances: Attendances,
+    /// See [`RoomLog::is_superseded`].
+    is_superseded: bool,
 }
 
 /// What a store knows of who is where, and of what they are told in private.
@@ -65,7 +67,8 @@ impl PostgresLog {
         movements_wanted: Arc<AtomicBool>,
         attendances: Attendances,
     ) -> Self {
-        Self { name, standing, journal, pool, marks: WaitingMarks::default(), progress, movements_wanted, attendances }
+        let (marks, is_superseded) = (WaitingMarks::default(), false);
+        Self { name, standing, journal, pool, marks, progress, movements_wanted, attendances, is_superseded }
     }
 
     fn flush_marks(&mut self) {
@@ -110,18 +113,22 @@ impl PostgresLog {
 
     /// A part of what others did, up to this state or as far as there is anything.
     fn read_changes(&mut self, until: Option<&State>) -> Result<Vec<RemoteEvent>, StoreFailed> {
+        self.check_epoch()?;
         if self.standing.id == 0 {
             // Another server may have begun it.
-            self.standing.id = self.pool.read(|link| history::standing(link, &self.name))?.id;
+            let found = self.pool.read(|link| history::standing(link, &self.name))?;
+            if found.epoch != self.standing.epoch {
+                return self.superseded();
+            }
+            self.standing.id = found.id;
         }
-        let Standing { id, newest, version, .. } = self.standing;
-        if id == 0 {
+        if self.standing.id == 0 {
             return Ok(Vec::new());
         }
         self.progress.show(&self.standing);
         let bounds = until.map_or((u64::MAX, u64::MAX), |state| (state.newest, state.version));
-        let room = self.name.clone();
-        let changes = self.pool.read(|link| catch_up::read(link, id, &room, (newest, version), bounds))?;
+        let changes = self.pool.read(|link| catch_up::read(link, &self.name, &self.standing, bounds))?;
+        let Some(changes) = changes else { return self.superseded() };
         let mut events = Vec::with_capacity(changes.len());
         for Change { event, newest, version } in changes {
             (self.standing.newest, self.standing.version) = (newest, version);
@@ -134,6 +141,19 @@ impl PostgresLog {
         Ok(events)
     }
 
+    fn check_epoch(&self) -> Result<(), StoreFailed> {
+        if self.is_superseded { Err(StoreFailed) } else { Ok(()) }
+    }
+
+    /// The database has lost a part of the room's history, and gives its numbers again in another epoch.
+    fn superseded<T>(&mut self) -> Result<T, StoreFailed> {
+        if !std::mem::replace(&mut self.is_superseded, true) {
+            let Standing { epoch, newest, .. } = &self.standing;
+            log::error!(room = self.name.as_str(), epoch = &**epoch, newest; "the room's history goes on in another epoch");
+        }
+        Err(StoreFailed)
+    }
+
     /// The room has ended; its name is that of another history.
     fn begin_again(&mut self, epoch: Arc<str>, id: i64) {
         self.standing = Standing { id, epoch, newest: 0, version: 0, pruned: 0 };
@@ -144,6 +164,7 @@ impl PostgresLog {
 
 impl RoomLog for PostgresLog {
     fn append(&mut self, drafts: &[Draft]) -> Result<Appended, StoreFailed> {
+        self.check_epoch()?;
         self.flush_marks();
         if drafts.is_empty() {
             return Ok(Appended::default());
@@ -154,6 +175,9 @@ impl RoomLog for PostgresLog {
         self.journal.send(WriteRequest::Append(append)).map_err(|_| StoreFailed)?;
         // No answer: the journal is gone.
         let answer = answer.wait().map_err(|_| StoreFailed)??;
+        if answer.is_superseded {
+            return self.superseded();
+        }
         if self.standing.id == 0 {
             self.standing.id = answer.state.id;
         }
@@ -180,6 +204,10 @@ impl RoomLog for PostgresLog {
 
     fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
         self.read_changes(None)
+    }
+
+    fn is_superseded(&self) -> bool {
+        self.is_superseded
     }
 
     fn pruned(&self) -> u64 {

@@ -99,6 +99,7 @@ pub fn prepare(link: &mut DatabaseLink, config: &Config) -> Result<(), Unusable>
         check_version(link)?;
         link.run(include_str!("changes.sql"))?;
         link.run(include_str!("server.sql"))?;
+        link.run(include_str!("failover.sql"))?;
         link.run(include_str!("functions.sql"))
     })
     .map_err(unusable)

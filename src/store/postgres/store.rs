@@ -4,7 +4,7 @@
 //! it is cloned.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
@@ -14,6 +14,7 @@ use tokio_postgres::Config;
 use super::bus::Bus;
 use super::change_feed::PostgresFeed;
 use super::changes::ChangesSince;
+use super::failover::{History, Recognition};
 use super::history::{self, Standing};
 use super::journal::{INBOX_MAX, PostgresJournal, Reports, WriteRequest};
 use super::lasting_link::{Beginning, LastingLink};
@@ -91,11 +92,12 @@ impl PostgresStore {
         let channel = schema::channel(&mut first).map_err(unusable)?;
         let notifications = Notifications::new().map_err(unusable)?;
         let waker = notifications.waker();
+        let server = getrandom::u64().map_err(|error| system(error.into()))?.cast_signed();
+        let waits = matches!(durability, Durability::Fsync);
+        let written = journal_link(config, server, waits).map_err(unusable)?;
         // Before anything is read into memory.
         let changes = ChangesSince::now(&mut first).map_err(unusable)?;
-        let server = getrandom::u64().map_err(|error| system(error.into()))?.cast_signed();
-        let mut written = LastingLink::new(config.clone(), None, beginning_of_journal(durability));
-        written.link().map_err(unusable)?;
+        let history = History::read(&mut first).map_err(unusable)?;
 
         let (bus, bus_subscriber) = match bus {
             None => (Bus::Database(channel.clone()), None),
@@ -120,7 +122,7 @@ impl PostgresStore {
         let notifier = Notifier::new(notifier_link, server, bus.clone(), notices, local);
         let maintenance = PostgresMaintenance::new(retention, now, rooms.clone());
         let reports = Reports { on_commit, on_delivery, on_panic };
-        let body = PostgresJournal::new((server, written), inbox, maintenance, notes, reports, Arc::clone(&writable));
+        let body = PostgresJournal::new(written, inbox, maintenance, notes, reports, Arc::clone(&writable));
         spawn("notifier", Box::new(move || notifier.run())).map_err(system)?;
         spawn("journal", Box::new(move || body.run())).map_err(system)?;
 
@@ -129,12 +131,10 @@ impl PostgresStore {
         }
 
         let is_closed = Arc::<AtomicBool>::default();
-        let listen = format!("SET synchronous_commit = off; LISTEN \"{channel}\"");
-        let listens = Box::new(move |link: &mut DatabaseLink| link.run(&listen));
-        let listener = LastingLink::new(config.clone(), Some(waker.clone()), listens);
+        let listener = listening_link(config, &channel, waker.clone());
         let known = (rooms.clone(), attendances.clone());
-        let feed =
-            PostgresFeed::new(listener, server, changes, (notifications, bus.clone()), known, Arc::clone(&is_closed));
+        let (seen, heard) = ((changes, history, waits), (notifications, bus.clone()));
+        let feed = PostgresFeed::new(listener, server, seen, heard, known, Arc::clone(&is_closed));
         let (journal, asked_at) = (Mutex::new(Some(journal)), Mutex::new(Instant::now()));
         let (feed, movements_wanted) = (Mutex::new(Some(feed)), Arc::default());
         Ok(Self {
@@ -319,12 +319,27 @@ impl Store for PostgresStore {
     }
 }
 
+/// A connection that hears what is told on this channel.
+fn listening_link(config: &Config, channel: &str, waker: Waker) -> LastingLink {
+    let listen = format!("SET synchronous_commit = off; LISTEN \"{channel}\"");
+    LastingLink::new(config.clone(), Some(waker), Box::new(move |link| link.run(&listen)))
+}
+
+/// The journal's connection, which is there, with the number of the server and of the newest batch that is acknowledged.
+fn journal_link(config: &Config, server: i64, waits: bool) -> Result<(i64, LastingLink, Arc<AtomicI64>), LinkError> {
+    let acknowledged = Arc::<AtomicI64>::default();
+    let recognition = Recognition::new(server, Arc::clone(&acknowledged), waits);
+    let mut link = LastingLink::new(config.clone(), None, beginning_of_journal(recognition, waits));
+    link.link()?;
+    Ok((server, link, acknowledged))
+}
+
 /// How each connection of the journal begins. The history is shared with other journals, and with nobody who wants it to
 /// themselves.
-fn beginning_of_journal(durability: Durability) -> Beginning {
-    let waits = matches!(durability, Durability::Fsync);
+fn beginning_of_journal(recognition: Recognition, waits: bool) -> Beginning {
     Box::new(move |link| {
         schema::share(link)?;
+        recognition.recognize(link)?;
         link.run(if waits { "SET synchronous_commit = on" } else { "SET synchronous_commit = off" })?;
         // Nobody asks again for what another server left in doubt a day ago, or has what was changed then in memory. If two
         // do it at once, one may fail; the next who connects does it.

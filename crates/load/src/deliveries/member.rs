@@ -118,6 +118,12 @@ impl MemberDeliveries {
         }
     }
 
+    /// Misses for good what it has not received of an order of this length; how much.
+    pub fn forget(&mut self, length: u32) -> u64 {
+        let missing: u32 = std::mem::take(&mut self.missing).iter().map(|range| range.end - range.start).sum();
+        u64::from(missing + self.next.map_or(0, |next| length.saturating_sub(next)))
+    }
+
     /// Records that the server announced so many messages as missing.
     pub fn announce_missing(&mut self, messages: u64) {
         self.announced += messages;

@@ -178,6 +178,8 @@ impl RoomDeliveries {
         let same = self.order_of(epoch, seq);
         let next = self.numbered[same].after(seq).unwrap_or(0);
         if member.epoch != Some(same) {
+            // It is told that nobody knows of what it missed of the last.
+            allowed.too_old += member.epoch.map_or(0, |epoch| member.forget(self.numbered[epoch].len()));
             member.epoch = Some(same);
             member.next = Some(next);
             member.joined_at = next;
@@ -294,10 +296,15 @@ impl RoomDeliveries {
         }
         let Some(number) = number else { return true };
         let position = (u32::try_from(epoch).unwrap_or(u32::MAX), position);
-        let known = *self.messages[number as usize].numbered_at.get_or_insert(position);
+        let known = self.messages[number as usize].numbered_at.get_or_insert(position);
+        if known.0 < position.0 {
+            // What another epoch lost was sent again.
+            *known = position;
+        }
         // One message with two numbers.
-        faults.repeated += u64::from(known != position);
-        known == position
+        let is_repeated = known.0 == position.0 && *known != position;
+        faults.repeated += u64::from(is_repeated);
+        !is_repeated
     }
 
     /// Without numbers, a message has a position once a member that defines the order has received it too.

@@ -11,11 +11,8 @@ use crate::message_tag::MessageTag;
 use crate::plan::Plan;
 use crate::protocol::Protocol;
 use crate::run_state::RunState;
-use crate::server_event::ServerEvent;
+use crate::server_event::{ServerEvent, UNAVAILABLE};
 use crate::session::{Session, Stage};
-
-/// The refusal of a server that cannot store or read now.
-const UNAVAILABLE: &str = "unavailable";
 
 impl Session {
     pub(super) fn handle(&mut self, event: ServerEvent<'_>, now: Instant, state: &mut RunState<'_>) {

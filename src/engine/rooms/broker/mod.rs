@@ -182,6 +182,12 @@ impl Broker {
         due.into_iter().chain(lagged).chain(unwritten).min()
     }
 
+    /// Whether the room is over, since its history goes on in another epoch: its members are told that the server failed, and come
+    /// back to a new room.
+    fn is_superseded(&self) -> bool {
+        self.room_log.is_superseded()
+    }
+
     /// The last thing that it does: no sender is left, and nobody in the room but by a pattern.
     fn close(&mut self) {
         self.table = Table::default();

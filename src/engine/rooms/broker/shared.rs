@@ -65,7 +65,7 @@ struct Live {
 }
 
 impl SharedBroker {
-    /// Runs the broker until no sender to its inbox is left. The body of a room's thread.
+    /// Runs the broker until no sender to its inbox is left, or its history goes on in another epoch. The body of a room's thread.
     pub fn run(broker: Broker, inbox: &InboxReceiver<BrokerCommand>) {
         let shared = Self::new(broker);
         // Also after a panic the broker goes, and with it its members' seats: the inbox keeps the shortcut.
@@ -97,11 +97,11 @@ impl SharedBroker {
                 let commands = live.broker.round(command, inbox) - usize::from(is_woken);
                 live.pace.round_of(commands);
                 inbox.settle();
-                true
+                !live.broker.is_superseded()
             }
             Err(RecvTimeoutError::Timeout) => {
                 live.broker.finish();
-                true
+                !live.broker.is_superseded()
             }
             Err(RecvTimeoutError::Disconnected) => {
                 live.broker.close();
@@ -175,6 +175,10 @@ fn carry_out(slot: &mut Slot, command: BrokerCommand) -> Handled<BrokerCommand> 
     let Slot::Live(live) = slot else { return Handled::Not(command) };
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| live.broker.step(command))) {
         slot.fail(Some(panic));
+        return Handled::Wake(BrokerCommand::Wake);
+    }
+    if live.broker.is_superseded() {
+        // The room's thread ends it.
         return Handled::Wake(BrokerCommand::Wake);
     }
     let due = live.broker.due();

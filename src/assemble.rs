@@ -180,7 +180,7 @@ impl Server {
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let certificate = certificate(&settings).map_err(StartError::Certificate)?;
-        let listeners = LISTENERS.into_iter().zip(passed.0);
+        let listeners = LISTENERS.into_iter().zip(passed.0.into_iter().chain(std::iter::repeat_with(|| None)));
         let bound = listeners.filter_map(|(listener, passed)| bind(listener, passed, &settings).transpose());
         let bound = bound.collect::<Result<Vec<_>, _>>()?;
         decided(&bound, &settings)?;
@@ -419,8 +419,8 @@ fn bind(
         return bound(socket).map(Some).map_err(StartError::Passed);
     }
     let Some(address) = (listener.address)(settings) else { return Ok(None) };
-    let socket = ListeningSocket::bind(address, settings.unix_mode).and_then(bound);
-    socket.map(Some).map_err(|error| StartError::Listen(address.to_owned(), with_advice(listener.setting, &error)))
+    let socket = ListeningSocket::bind(&address, (listener.mode)(settings)).and_then(bound);
+    socket.map(Some).map_err(|error| StartError::Listen(address, with_advice(listener.setting, &error)))
 }
 
 /// The error of a socket that cannot listen, with what to do about it.

@@ -62,6 +62,8 @@ pub struct Settings {
     /// Where the figures are served to a Prometheus, in the same form, to whoever can connect; `None` opens
     /// no such port.
     pub metrics: Option<String>,
+    /// The path of a socket at which whoever may write to its file is an admin; `None` opens none.
+    pub admin_socket: Option<String>,
     /// The server's certificate with its chain, a PEM file: then both ports speak TLS. `None` is no TLS.
     pub tls_cert: Option<String>,
     /// The key of that certificate, a PEM file. A server with one of the two does not start.
@@ -124,12 +126,13 @@ impl Settings {
     /// writers start.
     #[must_use]
     pub fn in_place_of(mut self, running: &Self) -> Self {
-        let Self { listen, unix_mode, lines, irc, irc_name, metrics, data, bus, durability, .. } = running.clone();
+        let Self { listen, unix_mode, lines, irc, irc_name, metrics, admin_socket, data, bus, durability, .. } =
+            running.clone();
         if self.tls_cert.is_some() != running.tls_cert.is_some() {
             (self.tls_cert, self.tls_key) = (running.tls_cert.clone(), running.tls_key.clone());
         }
         let limits = Limits { writers: running.limits.writers, ..self.limits };
-        Self { listen, unix_mode, lines, irc, irc_name, metrics, data, bus, durability, limits, ..self }
+        Self { listen, unix_mode, lines, irc, irc_name, metrics, admin_socket, data, bus, durability, limits, ..self }
     }
 
     /// The settings of a server for an example or a test: on a free port of this machine and no other, with messages in
@@ -156,6 +159,7 @@ impl Default for Settings {
             irc_operators: Vec::new(),
             irc_tls: None,
             metrics: None,
+            admin_socket: None,
             tls_cert: None,
             tls_key: None,
             origins: Vec::new(),

@@ -268,3 +268,75 @@ fn a_page_of_another_origin_that_is_refused_is_in_the_log_once_a_connection() {
     assert!(!rest.contains("another origin"), "{rest}");
     assert_eq!(serve.child.wait().unwrap().code(), Some(0));
 }
+
+/// What `roomd admin` prints through this socket, or the error.
+#[cfg(feature = "chat")]
+fn admin(socket: &std::path::Path, arguments: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roomd"));
+    let done = command.args(["admin", "--socket"]).arg(socket).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    if done.status.success() { Ok(text(done.stdout)) } else { Err(text(done.stderr)) }
+}
+
+/// The answer at a socket to a request without a token.
+fn asked(socket: &std::path::Path, request: &str, body: &str) -> String {
+    let mut stream = unix(socket);
+    let length = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+    write!(stream, "{request} HTTP/1.1\r\nHost: a\r\n{length}\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn whoever_may_write_to_the_admin_socket_is_an_admin_and_nobody_in_a_room() {
+    let folder = Folder::new();
+    let (http, socket) = (folder.socket(), folder.0.join("admin.sock"));
+    let flags = [format!("--listen=unix:{}", http.display()), format!("--admin-socket={}", socket.display())];
+    let serve = Serve::start(&[&flags[0], &flags[1], "--lines=off", "--unix-mode=0666"]);
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o660, "whatever --unix-mode says");
+    let ok = |answer: &str| answer.starts_with("HTTP/1.1 2");
+    assert!(ok(&asked(&socket, "POST /api/v1/admin/bans", r#"{"user":"mallory"}"#)));
+    let audit = asked(&socket, "GET /api/v1/admin/audit", "");
+    assert!(audit.contains(r#""by":"local:"#) && audit.contains(r#""what":"banned""#), "{audit}");
+    assert!(asked(&socket, "GET /metrics", "").contains("\nroomd_connections"));
+    assert!(ok(&asked(&socket, "GET /readyz", "")));
+    // Elsewhere nobody is an admin without a token.
+    assert!(asked(&http, "GET /api/v1/admin/audit", "").starts_with("HTTP/1.1 401 "));
+    // An admin of the machine is no user.
+    for request in ["POST /api/v1/rooms/den/messages", "GET /ws", "GET /", "GET /api/v1/rooms/den/events"] {
+        assert!(asked(&socket, request, "").starts_with("HTTP/1.1 404 "), "{request}");
+    }
+    assert!(asked(&socket, "POST /api/v1/admin/rooms", r#"{"room":"den"}"#).starts_with("HTTP/1.1 400 "));
+    // One who says nothing is given up, and others are served.
+    let _silent = unix(&socket);
+    assert!(ok(&asked(&socket, "GET /api/v1/admin/connections", "")));
+    serve.end();
+    assert!(!socket.exists());
+}
+
+#[cfg(feature = "chat")]
+#[test]
+fn roomd_admin_does_through_the_socket_what_it_does_with_a_token() {
+    let folder = Folder::new();
+    let (http, socket) = (folder.socket(), folder.0.join("admin.sock"));
+    let flags = [format!("--listen=unix:{}", http.display()), format!("--admin-socket={}", socket.display())];
+    let serve = Serve::start(&[&flags[0], &flags[1], "--lines=off"]);
+    assert_eq!(admin(&socket, &["connections"]).unwrap(), "");
+    let ban = admin(&socket, &["ban", "--user", "mallory", "--note", "spam"]).unwrap();
+    assert!(ban.contains("mallory") && ban.contains("local:"), "{ban}");
+    assert!(admin(&socket, &["audit"]).unwrap().contains("banned"));
+    admin(&socket, &["announce", "Tea at noon"]).unwrap();
+    assert!(admin(&socket, &["hooks", "den"]).unwrap_err().contains("no room den"));
+    assert!(admin(&socket, &["webhooks"]).unwrap_err().contains("history"));
+    assert!(admin(&socket, &["create", "den"]).unwrap_err().contains("owner"));
+    let top = Command::new(env!("CARGO_BIN_EXE_roomd"))
+        .args(["top", "--once", "--every=100ms", "--socket"])
+        .arg(&socket)
+        .output();
+    let top = String::from_utf8(top.unwrap().stdout).unwrap();
+    assert!(top.contains("\ndeliveries "), "{top}");
+    serve.end();
+    let gone = admin(&socket, &["connections"]).unwrap_err();
+    assert!(gone.starts_with("roomd: ") && gone.contains("admin.sock"), "{gone}");
+}

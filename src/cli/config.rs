@@ -8,12 +8,13 @@ use std::io::{self, Write};
 use crate::cli::settings::settings;
 use crate::settings::Settings;
 
-/// Prints `values` to `out`. Blocks as `out` does.
+/// Prints `values` to `out`; those that have their default as comments if they are to be `commented`. Blocks as `out` does.
 ///
 /// # Errors
 ///
 /// What `out` returns.
-pub fn print(values: &Settings, out: &mut impl Write) -> io::Result<()> {
+pub fn print(values: &Settings, commented: bool, out: &mut impl Write) -> io::Result<()> {
+    let default = Settings::default();
     writeln!(out, "# Settings of roomd. A flag or a variable goes before this file.")?;
     let mut heading = "";
     for setting in settings() {
@@ -23,7 +24,9 @@ pub fn print(values: &Settings, out: &mut impl Write) -> io::Result<()> {
         }
         let help = setting.help.replace('\n', "\n# ");
         let (facts, reload) = (setting.facts(), setting.reload.words());
-        writeln!(out, "\n# {help}\n# [{facts}; reload: {reload}]\n{} = {}", setting.key(), setting.value(values))?;
+        let value = setting.value(values);
+        let comment = if commented && value == setting.value(&default) { "# " } else { "" };
+        writeln!(out, "\n# {help}\n# [{facts}; reload: {reload}]\n{comment}{} = {value}", setting.key())?;
     }
     out.flush()
 }
@@ -50,7 +53,7 @@ mod tests {
 
     fn printed(settings: &Settings) -> String {
         let mut printed = Vec::new();
-        print(settings, &mut printed).unwrap();
+        print(settings, false, &mut printed).unwrap();
         String::from_utf8(printed).unwrap()
     }
 
@@ -59,6 +62,22 @@ mod tests {
         let again = served(&["--config=roomd.toml"], &[], &text);
         assert_eq!(again, *settings, "{text}");
         assert_eq!(printed(&again), text);
+    }
+
+    #[test]
+    fn a_file_to_begin_with_has_every_setting_and_sets_only_what_differs() {
+        let settings = served(&["--history=3", "--irc=[::1]:0"], &[], "");
+        let mut printed = Vec::new();
+        print(&settings, true, &mut printed).unwrap();
+        let text = String::from_utf8(printed).unwrap();
+        let set: Vec<_> = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        assert_eq!(set, ["irc = \"[::1]:0\"", "history = 3"]);
+        assert_eq!(served(&["--config=roomd.toml"], &[], &text), settings);
+        // Without their signs, the comments are the settings themselves.
+        let keys: Vec<_> = super::settings().iter().map(Setting::key).collect();
+        let stated =
+            |line: &&str| keys.iter().any(|key| line.trim_start_matches("# ").starts_with(&format!("{key} = ")));
+        assert_eq!(text.lines().filter(stated).count(), keys.len());
     }
 
     /// Values that a setting may have, by what stands for its value in help.

@@ -12,6 +12,8 @@
 mod admin;
 mod announcement;
 mod certificate_check;
+#[cfg(feature = "chat")]
+mod clients;
 pub mod config;
 pub mod data;
 mod file;
@@ -20,10 +22,13 @@ mod ice;
 #[cfg(feature = "chat")]
 mod invite;
 pub mod log_output;
+mod manual;
 mod origin;
 mod qr;
 #[cfg(feature = "race")]
 pub mod race;
+#[cfg(feature = "chat")]
+mod ready;
 mod reload;
 pub mod serve;
 mod service_manager;
@@ -52,26 +57,19 @@ use tls::{TlsArguments, TlsCommand};
 pub enum Invocation {
     /// Run the server.
     Serve(Settings),
-    /// Print the settings in force.
-    Config(Settings),
+    /// Print the settings in force; with `true`, those that have their default as comments.
+    Config(Settings, bool),
     /// Check the settings, and print where each comes from.
     CheckConfig(Settings, Vec<String>),
     /// Work on the data file.
     Data(Settings, DataCommand),
+    /// Write what a shell or a manual knows of the command line.
+    Manual(manual::ManualCommand),
     /// Make a certificate for a trial.
     Tls(TlsCommand),
-    /// Chat in a room of a server.
+    /// Talk to a running server.
     #[cfg(feature = "chat")]
-    Chat(roomd_terminal::Arguments),
-    /// Show a server live.
-    #[cfg(feature = "chat")]
-    Top(roomd_terminal::top::Top),
-    /// See and do what an admin may.
-    #[cfg(feature = "chat")]
-    Admin(roomd_terminal::admin::Admin),
-    /// Make a link that admits to a room.
-    #[cfg(feature = "chat")]
-    Invite(roomd_terminal::invite::Invite),
+    Client(clients::ClientCommand),
     /// Load a server.
     #[cfg(feature = "load")]
     Load(roomd_load::LoadCommand),
@@ -95,21 +93,16 @@ impl Invocation {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Serve(settings) => serve::run(settings),
-            Self::Config(settings) => printed(config::print(&settings, &mut std::io::stdout())),
+            Self::Config(settings, commented) => printed(config::print(&settings, commented, &mut std::io::stdout())),
             Self::CheckConfig(settings, sources) => match assemble::check(&settings) {
                 Ok(()) => printed(config::print_sources(&settings, &sources, &mut std::io::stdout())),
                 Err(sentence) => CliError::Unfit(sentence).report(),
             },
             Self::Data(settings, command) => data::run(&settings, &command),
+            Self::Manual(command) => command.run(self::command()),
             Self::Tls(command) => tls::run(&command),
             #[cfg(feature = "chat")]
-            Self::Chat(arguments) => roomd_terminal::run(arguments),
-            #[cfg(feature = "chat")]
-            Self::Admin(admin) => admin::run(&admin),
-            #[cfg(feature = "chat")]
-            Self::Top(top) => top::run(&top),
-            #[cfg(feature = "chat")]
-            Self::Invite(invite) => invite::run(&invite),
+            Self::Client(command) => command.run(),
             #[cfg(feature = "load")]
             Self::Load(command) => command.run(),
             #[cfg(feature = "race")]
@@ -204,25 +197,14 @@ fn parse_from(environment: Environment) -> Result<(Invocation, Vec<String>), Cli
     let matches = command().try_get_matches_from(&environment.arguments).map_err(refuse)?;
     let (name, flags) = matches.subcommand().unwrap_or(("serve", &matches));
     #[cfg(feature = "chat")]
-    if name == "chat" {
-        // A client has no settings, and no file of them.
-        let arguments = roomd_terminal::arguments::read(flags, &environment.variables).map_err(CliError::Mistake)?;
-        return Ok((Invocation::Chat(arguments), Vec::new()));
-    }
-    #[cfg(feature = "chat")]
-    if name == "admin" {
-        return Ok((Invocation::Admin(roomd_terminal::admin::read(flags).map_err(CliError::Mistake)?), Vec::new()));
-    }
-    #[cfg(feature = "chat")]
-    if name == "top" {
-        return Ok((Invocation::Top(roomd_terminal::top::read(flags).map_err(CliError::Mistake)?), Vec::new()));
-    }
-    #[cfg(feature = "chat")]
-    if name == "invite" {
-        return Ok((Invocation::Invite(roomd_terminal::invite::read(flags).map_err(CliError::Mistake)?), Vec::new()));
+    if let Some(read) = clients::read(name, flags, &environment.variables) {
+        return Ok((Invocation::Client(read.map_err(CliError::Mistake)?), Vec::new()));
     }
     if name == "tls" {
         return Ok((Invocation::Tls(TlsArguments::from_arg_matches(flags).map_err(refuse)?.command), Vec::new()));
+    }
+    if let Some(command) = manual::read(name, flags) {
+        return Ok((Invocation::Manual(command), Vec::new()));
     }
     #[cfg(feature = "load")]
     if name == "load" {
@@ -240,7 +222,7 @@ fn parse_from(environment: Environment) -> Result<(Invocation, Vec<String>), Cli
     let invocation = match name {
         "serve" => Invocation::Serve(settings),
         "config" if checks => Invocation::CheckConfig(settings, sources),
-        "config" => Invocation::Config(settings),
+        "config" => Invocation::Config(settings, flags.get_flag("commented")),
         _ => {
             let command = DataCommand::from_arg_matches(&matches).map_err(refuse)?;
             Invocation::Data(settings, command.check().map_err(CliError::Mistake)?)
@@ -261,15 +243,14 @@ fn command() -> Command {
     let check = Arg::new("check").long("check").action(ArgAction::SetTrue);
     let check = check.help("Check them, with the files that they name, and say where each comes from");
     let config = Command::new("config").about("Print the settings in force as TOML, as --config reads it");
-    let config = config.after_help(SOURCES).arg(check);
+    let commented = Arg::new("commented").long("commented").action(ArgAction::SetTrue).conflicts_with("check");
+    let commented = commented.help("Print those that have their default as comments, for a file to begin with");
+    let config = config.after_help(SOURCES).arg(check).arg(commented);
     let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config));
     let root = root.subcommands(DataCommand::commands().into_iter().map(with_data)).subcommand(TlsArguments::command());
+    let root = root.subcommands(manual::commands());
     #[cfg(feature = "chat")]
-    let root = root
-        .subcommand(roomd_terminal::arguments::command())
-        .subcommand(roomd_terminal::invite::command())
-        .subcommand(roomd_terminal::admin::command())
-        .subcommand(roomd_terminal::top::command());
+    let root = root.subcommands(clients::commands());
     #[cfg(feature = "load")]
     let root = root.subcommand(roomd_load::arguments::command());
     #[cfg(feature = "race")]
@@ -405,7 +386,7 @@ mod tests {
         assert_eq!(settings.lines, None);
         assert_eq!(settings, served(&[&["serve"][..], &flags].concat(), &[], ""));
         let config = ask(&[&["config"][..], &flags].concat(), &[], "").unwrap();
-        assert_eq!(config.0, Invocation::Config(settings));
+        assert_eq!(config.0, Invocation::Config(settings, false));
     }
 
     #[test]

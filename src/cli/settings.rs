@@ -93,6 +93,9 @@ settings! {
         /// Where the server's figures are served as /metrics, for a Prometheus: without a token, to
         /// whoever can connect. Port 0 takes a free one.
         "metrics", metrics, Restart, or_off(address());
+        /// A socket for roomd admin --socket on this machine: whoever may write to its file, which is
+        /// for the server's user and group alone (0660), is an admin, without a token.
+        "admin-socket", admin_socket, Restart, or_off(path("path"));
 
         /// The server's certificate with its chain, a PEM file: then both ports speak TLS, and
         /// nothing else. It is read again on SIGHUP, with its key.

@@ -11,6 +11,7 @@ use super::context::ServerContext;
 use super::http;
 use super::irc;
 use super::lines;
+use super::listening_socket::UNIX;
 use super::remote_address::RemoteAddress;
 use super::tcp::Tcp;
 use crate::chat::Refusal;
@@ -26,7 +27,9 @@ pub struct Listener {
     /// The setting that says where it listens.
     pub setting: &'static str,
     /// Where it listens, `HOST:PORT` or `unix:PATH`; `None` when the settings do not open it.
-    pub address: fn(&Settings) -> Option<&str>,
+    pub address: fn(&Settings) -> Option<String>,
+    /// The permissions of its file, where it listens on a unix socket.
+    pub mode: fn(&Settings) -> u32,
     /// Who serves its connections.
     pub served_by: ServedBy,
     /// Whether it takes connections while the server drains: one may be of a load balancer that asks how the server is.
@@ -67,7 +70,8 @@ pub const INLINE_MAX: Duration = Duration::from_secs(2);
 pub static HTTP: Listener = Listener {
     thread: "accept-http",
     setting: "listen",
-    address: |settings| Some(settings.listen.as_str()),
+    address: |settings| Some(settings.listen.clone()),
+    mode: |settings| settings.unix_mode,
     served_by: ServedBy::Pool,
     is_probed: true,
     application: Application::Http,
@@ -84,7 +88,8 @@ pub static HTTP: Listener = Listener {
 pub static LINES: Listener = Listener {
     thread: "accept-lines",
     setting: "lines",
-    address: |settings| settings.lines.as_deref(),
+    address: |settings| settings.lines.clone(),
+    mode: |settings| settings.unix_mode,
     served_by: ServedBy::Pool,
     is_probed: false,
     application: Application::Lines,
@@ -101,7 +106,8 @@ pub static LINES: Listener = Listener {
 pub static IRC: Listener = Listener {
     thread: "accept-irc",
     setting: "irc",
-    address: |settings| settings.irc.as_deref(),
+    address: |settings| settings.irc.clone(),
+    mode: |settings| settings.unix_mode,
     served_by: ServedBy::Pool,
     is_probed: false,
     application: Application::Irc,
@@ -118,7 +124,8 @@ pub static IRC: Listener = Listener {
 pub static METRICS: Listener = Listener {
     thread: "metrics",
     setting: "metrics",
-    address: |settings| settings.metrics.as_deref(),
+    address: |settings| settings.metrics.clone(),
+    mode: |settings| settings.unix_mode,
     served_by: ServedBy::AcceptThread,
     is_probed: true,
     application: Application::Http,
@@ -131,5 +138,23 @@ pub static METRICS: Listener = Listener {
     serve: |context, socket, _, deadline| http::metrics::serve(context, socket, deadline),
 };
 
-/// Every listener there is.
-pub static LISTENERS: [&Listener; 4] = [&HTTP, &LINES, &METRICS, &IRC];
+/// What admins of this machine do.
+pub static ADMIN: Listener = Listener {
+    thread: "accept-admin",
+    setting: "admin-socket",
+    address: |settings| settings.admin_socket.as_ref().map(|path| format!("{UNIX}{path}")),
+    mode: |_| http::operators::SOCKET_MODE,
+    served_by: ServedBy::AcceptThread,
+    is_probed: true,
+    application: Application::Http,
+    tls: |_| false,
+    tcp_keep_alive: false,
+    telnet: false,
+    refusal: http::response::last_refusal,
+    not_tls: http::response::not_tls,
+    waiting: None,
+    serve: |context, socket, _, deadline| http::operators::serve(context, socket, deadline),
+};
+
+/// Every listener there is; those that a service manager may open come first, in the order of `passed`.
+pub static LISTENERS: [&Listener; 5] = [&HTTP, &LINES, &METRICS, &IRC, &ADMIN];

@@ -74,6 +74,18 @@ impl Tcp {
         self.is_read_shut.load(Ordering::Relaxed)
     }
 
+    /// The id of the user whose process is at the other end of a unix socket.
+    ///
+    /// # Errors
+    /// It is not one.
+    pub fn peer_user(&self) -> io::Result<u32> {
+        if self.stream.peer_addr().is_ok() {
+            // The kernel has no user for an address of TCP, and gives one that looks like any other.
+            return Err(Errno::OPNOTSUPP.into());
+        }
+        Ok(sockopt::socket_peercred(&self.stream)?.uid.as_raw())
+    }
+
     /// How long a read may block, after which it fails with `WouldBlock`; `None`: forever.
     ///
     /// # Errors

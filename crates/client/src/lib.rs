@@ -47,8 +47,8 @@ pub use options::Options;
 pub use presence::Presence;
 pub use refusal::Refusal;
 pub use request::{
-    RequestError, accept_invitation, ask_as_admin, claim_name, create_invitation, is_token_accepted, list_rooms,
-    read_figures, sign_in,
+    AdminAccess, RequestError, accept_invitation, ask_as_admin, check_readiness, claim_name, create_invitation,
+    is_token_accepted, list_rooms, read_figures, read_figures_as_admin, sign_in,
 };
 pub use response::{History, Joined, Members, RequestId, Response, RoomSummary, Sent};
 

@@ -6,6 +6,8 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -13,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::Options;
 use super::address::Address;
-use super::socket::{self, ConnectOptions, SocketStream};
+use super::socket::{self, ConnectOptions};
 use roomd_protocol::Secret;
 use roomd_tls::Dialer;
 
@@ -127,21 +129,52 @@ pub fn accept_invitation(
         .map(drop)
 }
 
-/// Makes a request to the part of the HTTP interface that is for admins: `resource` is what follows `/api/v1/admin/`, with
-/// its query; the body of the response, `Null` if it has none. Of the options it uses the trust and the timeouts. Blocks on
-/// the server.
+/// Where an admin asks a server.
+#[derive(Clone, Copy, Debug)]
+pub enum AdminAccess<'a> {
+    /// At the address of its HTTP interface, with an admin's token.
+    Token(&'a str, &'a Secret),
+    /// At its admin socket on this machine, which has this path.
+    Socket(&'a Path),
+}
+
+/// Makes a request as an admin: `resource` is what follows `/api/v1/`, with its query; the body of the response, `Null` if it
+/// has none. Of the options it uses the trust and the timeouts. Blocks on the server.
 ///
 /// # Errors
 /// The server refuses it, or was not reached.
 pub fn ask_as_admin(
-    url: &str,
+    access: AdminAccess<'_>,
     (method, resource): (&str, &str),
-    token: &Secret,
     body: Option<&Value>,
     options: &Options,
 ) -> Result<Value, RequestError> {
     let body = body.map(Value::to_string).unwrap_or_default();
-    ApiRequest { method, resource: &format!("admin/{resource}"), token: Some(token), body }.made(url, options)
+    match access {
+        AdminAccess::Token(url, token) => ApiRequest { method, resource, token: Some(token), body }.made(url, options),
+        AdminAccess::Socket(path) => {
+            let request = ApiRequest { method, resource, token: None, body };
+            let (status, body) = request.send_through(path, &format!("/api/v1/{resource}"), options)?;
+            let response = serde_json::from_slice(&body).unwrap_or(Value::Null);
+            if (200..300).contains(&status) { Ok(response) } else { Err(refused(status, &response)) }
+        }
+    }
+}
+
+/// The same of the figures, in Prometheus' text format.
+///
+/// # Errors
+/// As there.
+pub fn read_figures_as_admin(access: AdminAccess<'_>, options: &Options) -> Result<String, RequestError> {
+    let path = match access {
+        AdminAccess::Token(url, token) => return read_figures(url, Some(token), options),
+        AdminAccess::Socket(path) => path,
+    };
+    let request = ApiRequest { method: "GET", resource: "", token: None, body: String::new() };
+    match request.send_through(path, "/metrics", options)? {
+        (200, body) => String::from_utf8(body).map_err(|_| no_answer()),
+        (status, body) => Err(refused(status, &serde_json::from_slice(&body).unwrap_or(Value::Null))),
+    }
 }
 
 /// The figures of a server in Prometheus' text format: with an admin's token, or without one from the port of `--metrics`. Of
@@ -158,6 +191,22 @@ pub fn read_figures(url: &str, token: Option<&Secret>, options: &Options) -> Res
     match status {
         200 => String::from_utf8(body).map_err(|_| no_answer()),
         _ => Err(refused(status, &serde_json::from_slice(&body).unwrap_or(Value::Null))),
+    }
+}
+
+/// Whether the server would serve a further client, and store its messages. Of the options it uses the trust and the timeouts.
+/// Blocks on the server.
+///
+/// # Errors
+/// A sentence: why it would not, or that it was not reached.
+pub fn check_readiness(url: &str, options: &Options) -> Result<(), String> {
+    let address = Address::parse(url)?;
+    let (_, api) = address.for_api("");
+    let target = format!("{}/readyz", api.strip_suffix("/api/v1/").unwrap_or_default());
+    let request = ApiRequest { method: "GET", resource: "", token: None, body: String::new() };
+    match request.send_to(address, &target, options)? {
+        (200, _) => Ok(()),
+        (status, body) => Err(refused(status, &serde_json::from_slice(&body).unwrap_or(Value::Null)).to_string()),
     }
 }
 
@@ -220,16 +269,8 @@ impl ApiRequest<'_> {
     /// Sends it to this path of a server; the status and the body of the response.
     fn send_to(&self, address: Address, target: &str, options: &Options) -> Result<(u16, Vec<u8>), String> {
         let Options { connect_timeout, write_timeout, .. } = *options;
-        let Self { method, token, body, .. } = self;
         let (host, _) = address.for_api("");
-        let bearer = token.map_or(String::new(), |token| format!("Authorization: Bearer {}\r\n", token.reveal()));
-        let length = if body.is_empty() {
-            String::new()
-        } else {
-            format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len())
-        };
-        let request =
-            format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{bearer}{length}\r\n{body}");
+        let request = self.head_and_body(&host, target);
         let dialer = if address.is_secure() { Some(Dialer::new(&options.trust)?) } else { None };
         let mut stream = socket::connect(&ConnectOptions { address, dialer, connect_timeout, write_timeout })?;
         let failed = |error: std::io::Error| format!("{host} does not answer: {error}");
@@ -237,20 +278,43 @@ impl ApiRequest<'_> {
         let response = read_to_end(&mut stream, connect_timeout).map_err(failed)?;
         parse_response(&response).ok_or_else(|| format!("{host} does not answer in HTTP"))
     }
+
+    /// Sends it to this path of a server through a unix socket; the status and the body of the response.
+    fn send_through(&self, socket: &Path, target: &str, options: &Options) -> Result<(u16, Vec<u8>), RequestError> {
+        let failed = |error: std::io::Error| RequestError::Failed(format!("{}: {error}", socket.display()));
+        let mut stream = UnixStream::connect(socket).map_err(failed)?;
+        let waits = stream.set_read_timeout(Some(options.connect_timeout));
+        waits.and_then(|()| stream.set_write_timeout(Some(options.write_timeout))).map_err(failed)?;
+        stream.write_all(self.head_and_body("localhost", target).as_bytes()).map_err(failed)?;
+        let response = read_to_end(&mut stream, options.connect_timeout).map_err(failed)?;
+        parse_response(&response).ok_or_else(no_answer)
+    }
+
+    /// The request, for this host and path.
+    fn head_and_body(&self, host: &str, target: &str) -> String {
+        let Self { method, token, body, .. } = self;
+        let bearer = token.map_or(String::new(), |token| format!("Authorization: Bearer {}\r\n", token.reveal()));
+        let length = if body.is_empty() {
+            String::new()
+        } else {
+            format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len())
+        };
+        format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{bearer}{length}\r\n{body}")
+    }
 }
 
 /// What a status that is none of success means.
 fn refused(status: u16, response: &Value) -> RequestError {
-    let answered = format!("the server answered {status}");
-    if !(400..500).contains(&status) {
-        return RequestError::Failed(answered);
-    }
     let text = |field: &str| response["error"][field].as_str().map(str::to_owned);
-    RequestError::Refused(text("code").unwrap_or_default(), text("message").unwrap_or(answered))
+    let sentence = text("message").unwrap_or_else(|| format!("the server answered {status}"));
+    if !(400..500).contains(&status) {
+        return RequestError::Failed(sentence);
+    }
+    RequestError::Refused(text("code").unwrap_or_default(), sentence)
 }
 
 /// Reads up to the end of the stream or the greatest size of a response, and gives up after `timeout`.
-fn read_to_end(stream: &mut SocketStream, timeout: Duration) -> std::io::Result<Vec<u8>> {
+fn read_to_end(stream: &mut impl Read, timeout: Duration) -> std::io::Result<Vec<u8>> {
     let begun = Instant::now();
     let (mut bytes, mut chunk) = (Vec::new(), [0; 4096]);
     while bytes.len() < RESPONSE_BYTES_MAX {

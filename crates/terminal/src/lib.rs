@@ -17,6 +17,7 @@ mod encryption;
 mod input;
 pub mod invite;
 mod output;
+pub mod ready;
 mod state_directory;
 mod token;
 pub mod top;

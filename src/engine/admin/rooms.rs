@@ -63,10 +63,13 @@ impl Engine {
         let name = room.room.clone();
         self.record(who, ServerActionKind::RoomCreated, name.as_str())?;
         self.create(who, room)?;
-        match owner.filter(|owner| *owner != who.user) {
-            Some(owner) => self.hand_over(who, &name, owner),
-            None => Ok(()),
+        let Some(owner) = owner.filter(|owner| *owner != who.user) else { return Ok(()) };
+        self.hand_over(who, &name, owner)?;
+        if who.claims.is_none() {
+            // An admin of this machine is no user, and would stay on the list for ever.
+            self.moderate_recorded(who, &name, ModerationRequest::Remove { user: who.user.clone() })?;
         }
+        Ok(())
     }
 
     /// Ends a room on behalf of an admin.

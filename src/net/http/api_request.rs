@@ -29,6 +29,8 @@ pub struct ApiRequest<'a> {
     pub address: ClientAddress,
     /// The path below which the client sees the server; empty for `/`.
     pub base_path: &'a str,
+    /// Who sends it from this machine, as an admin and without a token; see `operators`.
+    pub operator: Option<&'a Identity>,
     /// The user that the token names, once it is read; `None` for a guest.
     pub authenticated: Option<Identity>,
 }
@@ -44,7 +46,10 @@ impl ApiRequest<'_> {
     /// # Errors
     /// As there.
     pub(super) fn authenticate(&mut self, context: &ServerContext) -> Result<(), Refusal> {
-        self.authenticated = bearer::authenticate(context, self.head, self.address.counted)?;
+        self.authenticated = match self.operator {
+            Some(operator) => Some(operator.clone()),
+            None => bearer::authenticate(context, self.head, self.address.counted)?,
+        };
         self.allowance.set_rate(context.settings.load().limits.rate_of(self.authenticated.as_ref()));
         Ok(())
     }

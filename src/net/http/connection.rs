@@ -208,6 +208,7 @@ fn answer(
         origin,
         address,
         base_path: &base_path,
+        operator: None,
         authenticated: None,
     };
     let response = origin.share(routes::answer(context, &mut api));

@@ -18,6 +18,7 @@ pub mod hooks;
 pub mod invitations;
 pub mod metrics;
 pub mod moderation;
+pub mod operators;
 pub mod origin;
 pub mod preconditions;
 pub mod preferences;

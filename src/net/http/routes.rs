@@ -9,8 +9,7 @@ use super::head::RequestHead;
 use super::origin::Origin;
 use super::response::Response;
 use super::{
-    assets, bearer, claims, codes, devices, hooks, invitations, moderation, publishing, qr, rooms, search, tickets,
-    webhooks,
+    assets, claims, codes, devices, hooks, invitations, moderation, publishing, qr, rooms, search, tickets, webhooks,
 };
 use crate::chat::{AuthLevel, Code, Refusal};
 use crate::net::context::ServerContext;
@@ -199,8 +198,9 @@ fn ready(context: &ServerContext) -> Response {
 }
 
 /// The figures of the server, for an admin.
-fn metrics(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
-    match bearer::authenticate(context, request.head, request.address.counted)? {
+fn metrics(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<Response, Refusal> {
+    request.authenticate(context)?;
+    match &request.authenticated {
         Some(identity) if identity.auth_level == AuthLevel::Admin => Ok(super::metrics::figures(context)),
         Some(_) => Err(Refusal::new(Code::Forbidden, "Only an admin may read the figures of the server")),
         None => Err(Refusal::new(Code::Unauthorized, "The figures of the server are for an admin: show a token")),

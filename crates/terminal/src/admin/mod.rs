@@ -1,6 +1,6 @@
 //! `roomd admin`: what an admin sees of a running server, and does with it.
 //!
-//! Asks the server over HTTP, with an admin's token. Runs on the main thread. A list is asked for a part at a time, and
+//! Asks the server over HTTP, with an admin's token, or through its admin socket on the same machine. Runs on the main thread. A list is asked for a part at a time, and
 //! written whole: aligned for people, or with `--json` one object a line.
 
 mod table;
@@ -18,11 +18,11 @@ use crate::token;
 use roomd_cli::parser;
 use roomd_cli::trust::TrustArguments;
 use roomd_cli::value::{self, DAY};
-use roomd_client::{Options, ask_as_admin};
-use roomd_protocol::{RoomName, Secret, UserName};
+use roomd_client::{AdminAccess, Options, ask_as_admin};
+use roomd_protocol::{RoomName, UserName};
 use roomd_tls::Trust;
 
-use table::{ACCOUNTS, AUDIT, BANS, CONNECTIONS, ERASED, PERSON, RETENTION, ROOMS, Table};
+use table::{ACCOUNTS, AUDIT, BANS, CONNECTIONS, DELIVERIES, ERASED, HOOKS, PERSON, RETENTION, ROOMS, Table, WEBHOOKS};
 
 /// Entries that are asked for at once.
 const PART: usize = 200;
@@ -34,11 +34,16 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// What `roomd admin` is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Admin {
-    url: String,
-    trust: Trust,
-    token_file: PathBuf,
+    server: Server,
     json: bool,
     what: AdminCommand,
+}
+
+/// How the server is reached.
+#[derive(Clone, Debug, PartialEq)]
+enum Server {
+    Url { url: String, trust: Trust, token_file: PathBuf },
+    Socket(PathBuf),
 }
 
 #[derive(clap::Args)]
@@ -51,6 +56,9 @@ struct Flags {
     /// The file with an admin's token, as roomd token --admin makes it; /dev/stdin reads it from another command
     #[arg(long, value_name = "PATH", global = true)]
     token_file: Option<PathBuf>,
+    /// The server's --admin-socket, on this machine, which needs no token
+    #[arg(long, value_name = "PATH", global = true, conflicts_with_all = ["server", "token_file", "ca", "insecure"])]
+    socket: Option<PathBuf>,
     /// Write lists as JSON, one object a line
     #[arg(long, global = true)]
     json: bool,
@@ -163,6 +171,29 @@ enum AdminCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// List a room's hooks, by which other software speaks there
+    Hooks {
+        /// The room
+        #[arg(value_name = "ROOM", value_parser = parser::checked(parse_room))]
+        room: RoomName,
+    },
+    /// Revoke a hook of a room
+    RevokeHook {
+        /// The room
+        #[arg(value_name = "ROOM", value_parser = parser::checked(parse_room))]
+        room: RoomName,
+        /// Its number, as hooks has it
+        #[arg(value_name = "HOOK")]
+        hook: u64,
+    },
+    /// List the webhooks that are told of all rooms, or those of one
+    Webhooks(WebhookRoom),
+    /// List what was delivered to a webhook, or is to be
+    WebhookLog(WebhookOf),
+    /// Try now what waits for a webhook, also for one that is switched off
+    ResumeWebhook(WebhookOf),
+    /// Remove a webhook, with what waits for it
+    RemoveWebhook(WebhookOf),
     /// Say something to everybody who is connected
     Announce {
         /// What is said: one line, of at most 350 bytes
@@ -175,6 +206,36 @@ enum AdminCommand {
         #[arg(long, value_name = "N", default_value_t = 50)]
         count: usize,
     },
+}
+
+/// Of which webhooks.
+#[derive(clap::Args, Clone, Debug, PartialEq)]
+struct WebhookRoom {
+    /// Those of this room
+    #[arg(long, value_name = "ROOM", value_parser = parser::checked(parse_room))]
+    room: Option<RoomName>,
+}
+
+/// Which webhook.
+#[derive(clap::Args, Clone, Debug, PartialEq)]
+struct WebhookOf {
+    /// Its number, as webhooks has it
+    #[arg(value_name = "WEBHOOK")]
+    webhook: u64,
+    #[command(flatten)]
+    room: WebhookRoom,
+}
+
+impl WebhookRoom {
+    fn path(&self) -> String {
+        self.room.as_ref().map_or_else(|| "webhooks".to_owned(), |room| of_room(room, "/webhooks"))
+    }
+}
+
+impl WebhookOf {
+    fn path(&self, what: &str) -> String {
+        format!("{}/{}{what}", self.room.path(), self.webhook)
+    }
 }
 
 /// What is asked of a room.
@@ -214,10 +275,20 @@ pub fn command() -> Command {
 /// # Errors
 /// A sentence: one is missing, or two of them do not fit together.
 pub fn read(matches: &ArgMatches) -> Result<Admin, String> {
-    let Flags { what, server, token_file, json, trust } =
+    let Flags { what, server, token_file, socket, json, trust } =
         Flags::from_arg_matches(matches).map_err(|error| error.to_string())?;
-    let token_file = token_file.ok_or("admin needs --token-file, with a token of roomd token --admin")?;
-    Ok(Admin { trust: trust.trust(&server)?, url: server, token_file, json, what })
+    let server = match (socket, token_file) {
+        (Some(socket), _) => Server::Socket(socket),
+        (None, Some(token_file)) => Server::Url { trust: trust.trust(&server)?, url: server, token_file },
+        (None, None) => {
+            return Err(
+                "admin needs --socket, with a server's --admin-socket, or --token-file, with a token of roomd \
+                        token --admin"
+                    .to_owned(),
+            );
+        }
+    };
+    Ok(Admin { server, json, what })
 }
 
 impl Admin {
@@ -226,7 +297,14 @@ impl Admin {
     /// # Errors
     /// A sentence.
     pub fn run(&self, out: &mut dyn Write) -> Result<(), String> {
-        let token = token::kept(&self.url, None, Some(&self.token_file))?;
+        let token;
+        let access = match &self.server {
+            Server::Socket(path) => AdminAccess::Socket(path),
+            Server::Url { url, token_file, .. } => {
+                token = token::kept(url, None, Some(token_file))?;
+                AdminAccess::Token(url, &token)
+            }
+        };
         match &self.what {
             AdminCommand::Connections { user, address, room, door } => {
                 let query = [
@@ -235,61 +313,86 @@ impl Admin {
                     ("room", room.as_ref().map(RoomName::as_str)),
                     ("door", door.as_deref()),
                 ];
-                self.list(&token, ("connections", usize::MAX), &query, &CONNECTIONS, out)
+                self.list(access, ("connections", usize::MAX), &query, &CONNECTIONS, out)
             }
             AdminCommand::End { connection } => {
-                self.ask(&token, "DELETE", &format!("connections/{connection}"), None).map(drop)
+                self.ask(access, "DELETE", &format!("connections/{connection}"), None).map(drop)
             }
             AdminCommand::Ban { user, address, lasts, note } => {
                 let (user, for_s) = (user.as_ref().map(UserName::as_str), lasts.map(|lasts| lasts.as_secs()));
                 let body = json!({"user": user, "address": address, "for_s": for_s, "note": note});
-                let made = self.ask(&token, "POST", "bans", Some(&body))?;
+                let made = self.ask(access, "POST", "bans", Some(&body))?;
                 self.write(&[made], &BANS, out)
             }
-            AdminCommand::Bans => self.list(&token, ("bans", usize::MAX), &[], &BANS, out),
-            AdminCommand::Unban { ban } => self.ask(&token, "DELETE", &format!("bans/{ban}"), None).map(drop),
-            AdminCommand::Rooms => self.list(&token, ("rooms", usize::MAX), &[], &ROOMS, out),
+            AdminCommand::Bans => self.list(access, ("bans", usize::MAX), &[], &BANS, out),
+            AdminCommand::Unban { ban } => self.ask(access, "DELETE", &format!("bans/{ban}"), None).map(drop),
+            AdminCommand::Rooms => self.list(access, ("rooms", usize::MAX), &[], &ROOMS, out),
             AdminCommand::Create { room, private, owner } => {
                 let body =
                     json!({"room": room.as_str(), "private": private, "owner": owner.as_ref().map(UserName::as_str)});
-                self.ask(&token, "POST", "rooms", Some(&body)).map(drop)
+                self.ask(access, "POST", "rooms", Some(&body)).map(drop)
             }
-            AdminCommand::EndRoom { room } => self.ask(&token, "DELETE", &of_room(room, ""), None).map(drop),
+            AdminCommand::EndRoom { room } => self.ask(access, "DELETE", &of_room(room, ""), None).map(drop),
             AdminCommand::HandOver { room, user } => {
-                self.ask(&token, "PUT", &of_room(room, "/owner"), Some(&json!({"user": user.as_str()}))).map(drop)
+                self.ask(access, "PUT", &of_room(room, "/owner"), Some(&json!({"user": user.as_str()}))).map(drop)
             }
             AdminCommand::Retain { room, age, messages } => {
                 let body = json!({"age_s": age, "messages": messages});
-                let bounds = self.ask(&token, "PUT", &of_room(room, "/retention"), Some(&body))?;
+                let bounds = self.ask(access, "PUT", &of_room(room, "/retention"), Some(&body))?;
                 self.write(&[bounds], &RETENTION, out)
             }
-            AdminCommand::Accounts => self.list(&token, ("accounts", usize::MAX), &[], &ACCOUNTS, out),
-            AdminCommand::GiveBack { user } => self.ask(&token, "DELETE", &of_user("accounts", user), None).map(drop),
+            AdminCommand::Accounts => self.list(access, ("accounts", usize::MAX), &[], &ACCOUNTS, out),
+            AdminCommand::GiveBack { user } => self.ask(access, "DELETE", &of_user("accounts", user), None).map(drop),
             AdminCommand::Erase { user, yes: false } => {
-                let data = self.ask(&token, "GET", &of_user("people", user), None)?;
+                let data = self.ask(access, "GET", &of_user("people", user), None)?;
                 self.write(&[data], &PERSON, out)
             }
             AdminCommand::Erase { user, yes: true } => {
-                let erased = self.erase(&token, user)?;
+                let erased = self.erase(access, user)?;
                 self.write(&[erased], &ERASED, out)
             }
-            AdminCommand::Announce { text } => {
-                self.ask(&token, "POST", "announcements", Some(&json!({"text": text}))).map(drop)
+            AdminCommand::Hooks { room } => self.entries(access, (&of_room(room, "/hooks"), "hooks"), &HOOKS, out),
+            AdminCommand::RevokeHook { room, hook } => {
+                self.ask_api(access, ("DELETE", &of_room(room, &format!("/hooks/{hook}"))), None).map(drop)
             }
-            AdminCommand::Audit { count } => self.list(&token, ("audit", *count), &[], &AUDIT, out),
+            AdminCommand::Webhooks(of) => self.entries(access, (&of.path(), "webhooks"), &WEBHOOKS, out),
+            AdminCommand::WebhookLog(of) => {
+                self.entries(access, (&of.path("/deliveries"), "deliveries"), &DELIVERIES, out)
+            }
+            AdminCommand::ResumeWebhook(of) => self.ask_api(access, ("POST", &of.path("/deliveries")), None).map(drop),
+            AdminCommand::RemoveWebhook(of) => self.ask_api(access, ("DELETE", &of.path("")), None).map(drop),
+            AdminCommand::Announce { text } => {
+                self.ask(access, "POST", "announcements", Some(&json!({"text": text}))).map(drop)
+            }
+            AdminCommand::Audit { count } => self.list(access, ("audit", *count), &[], &AUDIT, out),
         }
     }
 
-    fn ask(&self, token: &Secret, method: &str, resource: &str, body: Option<&Value>) -> Result<Value, String> {
-        let options = Options { trust: self.trust.clone(), ..Options::default() };
-        ask_as_admin(&self.url, (method, resource), token, body, &options).map_err(|error| error.to_string())
+    /// Asks for what is below `/api/v1/admin/`.
+    fn ask(
+        &self,
+        access: AdminAccess<'_>,
+        method: &str,
+        resource: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, String> {
+        self.ask_api(access, (method, &format!("admin/{resource}")), body)
+    }
+
+    /// Asks for what is below `/api/v1/`.
+    fn ask_api(&self, access: AdminAccess<'_>, request: (&str, &str), body: Option<&Value>) -> Result<Value, String> {
+        let trust = match &self.server {
+            Server::Url { trust, .. } => trust.clone(),
+            Server::Socket(_) => Trust::System,
+        };
+        ask_as_admin(access, request, body, &Options { trust, ..Options::default() }).map_err(|error| error.to_string())
     }
 
     /// Erases a person, part by part.
-    fn erase(&self, token: &Secret, user: &UserName) -> Result<Value, String> {
+    fn erase(&self, access: AdminAccess<'_>, user: &UserName) -> Result<Value, String> {
         let (mut messages, mut receipts, mut idle) = (0, 0, 0);
         loop {
-            let part = self.ask(token, "DELETE", &of_user("people", user), None)?;
+            let part = self.ask(access, "DELETE", &of_user("people", user), None)?;
             let (Some(more), Some(marks), Some(complete)) =
                 (part["messages"].as_u64(), part["receipts"].as_u64(), part["complete"].as_bool())
             else {
@@ -312,10 +415,24 @@ impl Admin {
         }
     }
 
+    /// Asks for a short list at a path below `/api/v1/`, and writes what the answer has under the name.
+    fn entries(
+        &self,
+        access: AdminAccess<'_>,
+        (path, name): (&str, &str),
+        table: &Table,
+        out: &mut dyn Write,
+    ) -> Result<(), String> {
+        let Value::Array(entries) = self.ask_api(access, ("GET", path), None)?[name].take() else {
+            return Err("the server's answer is not understood".to_owned());
+        };
+        self.write(&entries, table, out)
+    }
+
     /// Asks for a list, of so many entries at most, part by part, and writes it.
     fn list(
         &self,
-        token: &Secret,
+        access: AdminAccess<'_>,
         (name, most): (&str, usize),
         query: &[(&str, Option<&str>)],
         table: &Table,
@@ -329,7 +446,7 @@ impl Admin {
         }
         let (mut entries, mut after) = (Vec::new(), String::new());
         loop {
-            let mut part = self.ask(token, "GET", &format!("{wanted}{after}"), None)?;
+            let mut part = self.ask(access, "GET", &format!("{wanted}{after}"), None)?;
             let Value::Array(more) = part[name].take() else {
                 return Err("the server's answer is not understood".to_owned());
             };

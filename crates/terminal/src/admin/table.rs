@@ -80,6 +80,38 @@ pub const RETENTION: Table = Table(&[
     ("MESSAGES", |entry| bound(&entry["messages"], "")),
 ]);
 
+/// Hooks of a room.
+pub const HOOKS: Table = Table(&[
+    ("NUMBER", |entry| text(&entry["hook"])),
+    ("NAME", |entry| text(&entry["name"])),
+    ("BY", |entry| text(&entry["by"])),
+    ("CREATED", |entry| time(&entry["created"])),
+    ("REVOKED", |entry| time(&entry["revoked"])),
+]);
+
+/// Webhooks.
+pub const WEBHOOKS: Table = Table(&[
+    ("NUMBER", |entry| text(&entry["webhook"])),
+    ("ADDRESS", |entry| text(&entry["url"])),
+    ("EVENTS", |entry| list(&entry["events"])),
+    ("WAITING", |entry| text(&entry["waiting"])),
+    ("FAILURES", |entry| text(&entry["failures"])),
+    ("REMOVED", |entry| time(&entry["removed"])),
+    ("OFF", |entry| time(&entry["off"])),
+    ("REASON", |entry| text(&entry["reason"])),
+]);
+
+/// Deliveries to a webhook.
+pub const DELIVERIES: Table = Table(&[
+    ("NUMBER", |entry| text(&entry["delivery"])),
+    ("EVENT", |entry| text(&entry["event"])),
+    ("ROOM", |entry| text(&entry["room"])),
+    ("AT", |entry| time(&entry["at"])),
+    ("ATTEMPTS", |entry| text(&entry["attempts"])),
+    ("DELIVERED", |entry| time(&entry["delivered"])),
+    ("OUTCOME", |entry| text(&entry["outcome"])),
+]);
+
 /// The audit.
 pub const AUDIT: Table = Table(&[
     ("AT", |entry| time(&entry["at"])),

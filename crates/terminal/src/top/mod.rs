@@ -23,7 +23,7 @@ use crate::token;
 use roomd_cli::trust::TrustArguments;
 use roomd_cli::value::DAY;
 use roomd_cli::{parser, signals};
-use roomd_client::{Options, list_rooms, read_figures};
+use roomd_client::{AdminAccess, Options, ask_as_admin, list_rooms, read_figures, read_figures_as_admin};
 use roomd_protocol::Secret;
 use roomd_tls::Trust;
 
@@ -32,6 +32,8 @@ use frame::{Shown, frame};
 
 /// The size of a frame where there is no terminal that has one.
 const SIZE: (usize, usize) = (80, 24);
+/// Which rooms are asked for at the admin socket: more than a screen has lines.
+const ROOMS: &str = "admin/rooms?limit=1000";
 /// From look to look whether a signal has come.
 const LOOK: Duration = Duration::from_millis(200);
 /// Another screen without a cursor, and back.
@@ -44,6 +46,7 @@ pub struct Top {
     url: String,
     trust: Trust,
     token_file: Option<PathBuf>,
+    socket: Option<PathBuf>,
     every: Duration,
     once: bool,
 }
@@ -56,6 +59,9 @@ struct Flags {
     /// The file with an admin's token, as roomd token --admin makes it
     #[arg(long, value_name = "PATH")]
     token_file: Option<PathBuf>,
+    /// The server's --admin-socket, on this machine, which needs no token
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["server", "token_file", "ca", "insecure"])]
+    socket: Option<PathBuf>,
     /// The time from frame to frame, over which rates are taken
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parser::time(Duration::from_millis(100)..=DAY))]
     every: Duration,
@@ -78,16 +84,20 @@ pub fn command() -> Command {
 /// # Errors
 /// A sentence: two of them do not fit together.
 pub fn read(matches: &ArgMatches) -> Result<Top, String> {
-    let Flags { server, token_file, every, once, trust } =
+    let Flags { server, token_file, socket, every, once, trust } =
         Flags::from_arg_matches(matches).map_err(|error| error.to_string())?;
-    Ok(Top { trust: trust.trust(&server)?, url: server, token_file, every, once })
+    let url = socket.as_ref().map_or_else(|| server.clone(), |socket| socket.display().to_string());
+    Ok(Top { trust: trust.trust(&server)?, url, token_file, socket, every, once })
 }
+
+/// Rooms, each with how many are in it, or why they are not known.
+type Rooms = Result<Vec<(String, u64)>, String>;
 
 /// What was read of a server at one moment.
 struct Scrape {
     at: Instant,
     figures: Figures,
-    rooms: Result<Vec<(String, u64)>, String>,
+    rooms: Rooms,
 }
 
 impl Top {
@@ -134,19 +144,28 @@ impl Top {
 
     fn scrape(&self, token: Option<&Secret>) -> Result<Scrape, String> {
         let options = Options { trust: self.trust.clone(), ..Options::default() };
-        let text = read_figures(&self.url, token, &options).map_err(|error| match token {
+        let (text, rooms) = match &self.socket {
+            Some(path) => at_socket(AdminAccess::Socket(path), &options)?,
+            None => self.at_url(token, &options)?,
+        };
+        let rooms = rooms.map(|mut rooms| {
+            rooms.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+            rooms
+        });
+        Ok(Scrape { at: Instant::now(), figures: Figures::parse(&text), rooms })
+    }
+
+    /// The figures, and the rooms with how many are in each.
+    fn at_url(&self, token: Option<&Secret>, options: &Options) -> Result<(String, Rooms), String> {
+        let text = read_figures(&self.url, token, options).map_err(|error| match token {
             None => {
                 format!("{error} (--token-file names the file of an admin's, and the port of --metrics asks for none)")
             }
             Some(_) => error.to_string(),
         })?;
         let rooms =
-            list_rooms(&self.url, token, &options).map_err(|_| "the server does not tell of rooms here".to_owned());
-        let rooms = rooms.map(|mut rooms| {
-            rooms.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-            rooms
-        });
-        Ok(Scrape { at: Instant::now(), figures: Figures::parse(&text), rooms })
+            list_rooms(&self.url, token, options).map_err(|_| "the server does not tell of rooms here".to_owned());
+        Ok((text, rooms))
     }
 
     fn lines(&self, before: &Scrape, now: &Scrape, size: (usize, usize)) -> Vec<String> {
@@ -155,6 +174,15 @@ impl Top {
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         frame(&Shown { url: &self.url, change, rooms, now_s }, size)
     }
+}
+
+/// The figures, and the rooms with how many are in each, as an admin of this machine sees them.
+fn at_socket(access: AdminAccess<'_>, options: &Options) -> Result<(String, Rooms), String> {
+    let text = read_figures_as_admin(access, options).map_err(|error| error.to_string())?;
+    let answer = ask_as_admin(access, ("GET", ROOMS), None, options).map_err(|error| error.to_string())?;
+    let rooms = answer["rooms"].as_array().into_iter().flatten();
+    let rooms = rooms.filter_map(|room| Some((room["room"].as_str()?.to_owned(), room["members"].as_u64()?)));
+    Ok((text, Ok(rooms.collect())))
 }
 
 fn gone(error: io::Error) -> String {

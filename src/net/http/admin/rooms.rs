@@ -63,6 +63,9 @@ pub fn create(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respo
     let room = RoomName::parse(&room).map_err(|error| bad(format!("room {error}")))?;
     let owner = owner.map(|owner| UserName::parse(&owner)).transpose();
     let owner = owner.map_err(|error| bad(format!("owner {error}")))?;
+    if owner.is_none() && request.operator.is_some() {
+        return Err(bad("owner is missing: an admin of this machine is nobody to whom a room can belong"));
+    }
     let options = RoomOptions { private: private.unwrap_or(false), members: Vec::new() };
     context.engine.create_for(&who, NewRoom { room, durable: true, options }, owner)?;
     Ok(Response::empty(204))

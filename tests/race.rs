@@ -220,6 +220,15 @@ fn the_command_runs_every_order_random_ones_and_one() {
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(said.matches("20 random orders from seed 7, none fails").count(), 2, "{said}");
 
+    for (more, line) in [
+        (&["--random", "20", "--changes", "1"][..], "20 random orders from seed 1, none fails"),
+        (&["--repeat", "20"], "20 orders of this machine's, none fails"),
+    ] {
+        let (said, code) = race(&[&["run", "two-joins"], more].concat());
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(said.matches(line).count(), 2, "{said}");
+    }
+
     let (said, code) = race(&["run", "two-joins", "--orders-max", "3"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("none fails; there are more"), "{said}");
@@ -234,6 +243,38 @@ fn the_command_runs_every_order_random_ones_and_one() {
     let (said, code) = race(&["run", "two-joins", "--mistake", "remove-and-exit"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.ends_with("The mistake remove-and-exit does not show here: it does in last-leave.\n"), "{said}");
+}
+
+#[test]
+fn an_order_of_threads_that_fails_is_made_short_and_can_be_replayed() {
+    // Every order fails, so that of the threads does.
+    let (said, code) = race(&["run", "a-room-fails", "--mistake", "count-pending-joins", "--repeat", "1"]);
+    assert_eq!(code, Some(1), "{said}");
+    let line = said.lines().find_map(|line| line.strip_prefix("As a test: ")).unwrap();
+    let order = line.split('"').nth(5).unwrap();
+    assert!(replay("a-room-fails", Rounds::Rooms, Some("count-pending-joins"), order).is_err(), "{line}");
+}
+
+#[test]
+fn the_command_compares_what_finds_a_mistake() {
+    let (said, code) = race(&["compare", "last-leave", "--mistake", "look-once-more", "--orders", "100"]);
+    assert_eq!(code, Some(1), "{said}");
+    let row = |way: &str| {
+        let line = said.lines().find_map(|line| line.trim().strip_prefix(way)).unwrap_or_else(|| panic!("{said}"));
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let number = |text: &str| text.parse::<usize>().unwrap();
+    let every = row("every order");
+    assert!(number(&every[1]) > 0 && number(&every[1]) < number(&every[0]), "{said}");
+    let even = row("steps at random");
+    assert!(even[0] == "100" && number(&even[1]) > 0, "{said}");
+    // This mistake needs that somebody is interrupted.
+    assert_eq!(row("priorities, 0 changes"), ["100", "0", "-"]);
+    assert_eq!(row("a thread for each actor")[0], "100");
+
+    let (said, code) = race(&["compare", "two-joins", "--orders", "10"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.lines().skip(4).all(|line| line.ends_with("       0       -")), "{said}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tries the orders in which concurrent actors can take their steps, and draws one that fails.
 //!
 //! For anybody's actors: a [`World`] says which of them are enabled, and takes their steps; [`Search`] tries the orders.
-//! Nothing here starts a thread, reads a clock or opens a file.
+//! Nothing here reads a clock or opens a file, and but for [`on_threads`] nothing starts a thread.
 #![doc = include_str!("usage.md")]
 
 mod diagram;
@@ -9,10 +9,12 @@ mod page;
 mod program;
 mod random;
 mod run;
+mod sample;
 mod search;
 mod shrink;
 mod sleep_set;
 mod step;
+mod threads;
 mod trace;
 mod tree;
 mod world;
@@ -21,9 +23,11 @@ pub use diagram::diagram;
 pub use page::page;
 pub use program::{Goto, Line, Program};
 pub use run::{Failure, replay};
+pub use sample::Sample;
 pub use search::{Search, Tried};
 pub use shrink::{Shrunk, shrink};
 pub use step::Step;
+pub use threads::on_threads;
 pub use trace::{Trace, TracedStep};
 pub use tree::Tree;
 pub use world::World;

@@ -1,8 +1,9 @@
 //! Random numbers that are the same for the same seed, on any machine.
 //!
-//! Used by the search at random alone: an order that it finds is repeated by its seed, and by its text.
+//! Used by samples of orders alone: an order that one finds is repeated by its seed, and by its text.
 
 /// A generator of random numbers: SplitMix64.
+#[derive(Debug)]
 pub struct Random(u64);
 
 impl Random {

@@ -3,6 +3,7 @@
 //! Everything else runs worlds through this: the searches, which choose each step, and a replay, which follows a text.
 //! What panics in a world is a failure of it.
 
+use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::Chars;
@@ -27,7 +28,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// Steps of one order, at most: an order that goes on is one that does not end.
-const STEPS_MAX: usize = 1_000;
+pub const STEPS_MAX: usize = 1_000;
 
 /// Takes the steps of `order`; after its end, the first actor that is enabled does, until none is.
 ///
@@ -122,10 +123,15 @@ pub fn run<W: World>(make: &impl Fn() -> W, mut driver: impl Driver<W>) -> Resul
     let why = match result {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(why)) => why,
-        Err(panic) => match panic.downcast_ref::<&str>() {
-            Some(text) => (*text).to_owned(),
-            None => panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "A panic without words".to_owned()),
-        },
+        Err(panic) => panic_text(&*panic),
     };
     Err(Failure { order, why })
+}
+
+/// What a panic says.
+pub fn panic_text(panic: &(dyn Any + Send)) -> String {
+    match panic.downcast_ref::<&str>() {
+        Some(text) => (*text).to_owned(),
+        None => panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "A panic without words".to_owned()),
+    }
 }

@@ -1,4 +1,4 @@
-//! Tries orders until one fails: every one, or random ones.
+//! Tries every order, until one fails.
 //!
 //! A world is made anew for each order and driven by a list of choices; the last choice that has an alternative is
 //! changed until none is left.
@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::random::Random;
 use super::run::{Failure, follow, run};
 use super::sleep_set::SleepSet;
 use super::step::Step;
@@ -167,20 +166,6 @@ impl Search {
             if self.reduces { enabled.iter().map(|actor| world.next_step(*actor)).collect() } else { Vec::new() };
         let asleep = before.filter(|_| self.reduces).map(|place| place.asleep.after(&place.steps[place.chosen]));
         Place { enabled: enabled.to_vec(), steps, asleep: asleep.unwrap_or_default(), chosen: 0 }
-    }
-
-    /// Tries so many orders in which each step is one of the enabled at random; the same ones for the same seed.
-    ///
-    /// # Errors
-    /// The first that fails.
-    pub fn random<W: World>(make: impl Fn() -> W, seed: u64, orders: usize) -> Result<Tried, Failure> {
-        let mut random = Random::new(seed);
-        for _ in 0..orders {
-            run(&make, |_: &W, enabled: &[char]| {
-                Ok((!enabled.is_empty()).then(|| enabled[random.below(enabled.len())]))
-            })?;
-        }
-        Ok(Tried { orders, ..Tried::default() })
     }
 
     /// Whether steps that are said to be independent are: wherever two of them are enabled, both orders must lead to the

@@ -150,15 +150,6 @@ fn who_waits_for_ever_is_found() {
     assert_eq!(Search::default().run(make).unwrap_err().why, "A waits for ever");
 }
 
-#[test]
-fn random_orders_are_those_of_their_seed() {
-    let orders = |seed| Search::random(counter, seed, 1_000).unwrap_err().order;
-    assert_eq!(orders(7), orders(7));
-    assert_eq!(replay(counter, &orders(7)).unwrap_err().order, orders(7));
-    let right = || Machine::new(1, &[('A', &ADD)]).wants(&[1]);
-    assert_eq!(Search::random(right, 7, 10).unwrap().orders, 10);
-}
-
 /// Programs of two or three actors, from a seed.
 fn some_machine(seed: u64) -> Machine {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

@@ -139,7 +139,22 @@ impl Server {
     /// # Errors
     /// Nothing is left running.
     pub fn start(settings: Settings, failed: impl Fn(io::Error) + Send + Sync + 'static) -> Result<Self, StartError> {
-        Self::build(settings, PassedSockets::default(), open_store, failed)
+        Self::start_prepared(settings, |_| (), failed).map(|(server, ())| server)
+    }
+
+    /// As `start`, for a program whose rooms have to be open before anybody comes in, since who opens a room decides what
+    /// it is and may moderate it: `prepare` joins them, and what it returns is returned. Whoever connects meanwhile waits.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_prepared<T>(
+        settings: Settings,
+        prepare: impl FnOnce(&Arc<Engine>) -> T,
+        failed: impl Fn(io::Error) + Send + Sync + 'static,
+    ) -> Result<(Self, T), StartError> {
+        let server = Self::build(settings, PassedSockets::default(), open_store)?;
+        let prepared = prepare(server.engine());
+        server.accepting(prepared, failed)
     }
 
     /// As `start`, for the only server of a process: it listens on the sockets that a service manager has passed to
@@ -152,7 +167,7 @@ impl Server {
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let passed = passed::take().map_err(StartError::Passed)?;
-        Self::build(settings, passed, open_store, failed)
+        Self::build(settings, passed, open_store)?.accepting((), failed).map(|(server, ())| server)
     }
 
     /// As `start`, with a store of the program's own, which is closed when the server stops.
@@ -164,9 +179,28 @@ impl Server {
         store: Arc<dyn Store>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        Self::build(settings, PassedSockets::default(), |_, _, _, _, _| Ok(Backend::of_rooms(store)), failed)
+        let backend = |_: &_, _, _: &_, _: &_, _| Ok(Backend::of_rooms(store));
+        Self::build(settings, PassedSockets::default(), backend)?.accepting((), failed).map(|(server, ())| server)
     }
 
+    /// Starts what serves clients; `prepared` is what the program has.
+    fn accepting<T>(
+        self,
+        prepared: T,
+        failed: impl Fn(io::Error) + Send + Sync + 'static,
+    ) -> Result<(Self, T), StartError> {
+        let started = self.start_handshakes().and_then(|()| self.watch_memory());
+        if let Err(error) = started.and_then(|()| self.accept(failed)) {
+            // What was started is stopped again, which waits for the program's members; its report has nothing to add to
+            // the error.
+            drop(prepared);
+            _ = self.stop();
+            return Err(StartError::Threads(error));
+        }
+        Ok((self, prepared))
+    }
+
+    /// All of a server, which does nothing for its clients yet.
     fn build(
         settings: Settings,
         passed: PassedSockets,
@@ -177,7 +211,6 @@ impl Server {
             &Arc<Dispatcher>,
             Arc<Metrics>,
         ) -> Result<Backend, StartError>,
-        failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let certificate = certificate(&settings).map_err(StartError::Certificate)?;
         let listeners = LISTENERS.into_iter().zip(passed.0.into_iter().chain(std::iter::repeat_with(|| None)));
@@ -230,15 +263,7 @@ impl Server {
         let context =
             Arc::new(ServerContext { engine, admission, settings, registering: Default::default(), certificate });
         let memory_watch = Arc::default();
-        let server =
-            Self { context, store, listeners: bound, machine, capacity, memory_watch, webhook_sender, sign_in };
-        let started = server.start_handshakes().and_then(|()| server.watch_memory());
-        if let Err(error) = started.and_then(|()| server.accept(failed)) {
-            // What was started is stopped again; its report has nothing to add to the error.
-            _ = server.stop();
-            return Err(StartError::Threads(error));
-        }
-        Ok(server)
+        Ok(Self { context, store, listeners: bound, machine, capacity, memory_watch, webhook_sender, sign_in })
     }
 
     /// Starts the threads that compute handshakes, where there is TLS.

@@ -13,7 +13,7 @@ use super::context::ServerContext;
 use super::listeners::Listener;
 use super::remote_address::RemoteAddress;
 use super::tcp::Tcp;
-use crate::chat::{Refusal, Slow};
+use crate::chat::Refusal;
 use crate::engine::clients::outbox::Transport;
 use crate::engine::guards::admission::Incoming;
 use roomd_tls::{NoTunnel, TURNED_AWAY};
@@ -45,9 +45,6 @@ impl IncomingConnection {
         let socket = Arc::new(Tcp::new(stream, limits.write_timeout, limits.pong_timeout)?);
         if listener.tcp_keep_alive {
             socket.set_keepalive(limits.ping)?;
-        }
-        if limits.slow == Slow::Latest {
-            socket.keep_little_unsent()?;
         }
         if listener.telnet {
             socket.read_urgent_inline()?;

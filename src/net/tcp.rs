@@ -107,19 +107,6 @@ impl Tcp {
         Ok(())
     }
 
-    /// Has the kernel take hardly more than the network does at once (`TCP_NOTSENT_LOWAT`): what is in its buffer, of
-    /// which it would allow megabytes, cannot give its place to anything newer. How much may be on its way stays as it
-    /// is, and with it what a fast client gets.
-    ///
-    /// # Errors
-    /// The socket is not connected any more.
-    pub fn keep_little_unsent(&self) -> io::Result<()> {
-        match SockRef::from(&self.stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
-            Err(error) if error.raw_os_error() == Some(Errno::OPNOTSUPP.raw_os_error()) => Ok(()),
-            set => set,
-        }
-    }
-
     /// Has urgent bytes read in their order among the others: telnet marks with one how far an interrupt reaches.
     ///
     /// # Errors
@@ -227,6 +214,11 @@ impl Transport for Tcp {
         }
     }
 
+    fn keep_little_unsent(&self) {
+        // A unix socket has no such option, and a socket that is not connected any more needs none.
+        _ = SockRef::from(&self.stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    }
+
     fn prefetch(&self) {
         // It lies beside the descriptor.
         std::hint::black_box(self.is_read_shut.load(Ordering::Relaxed));
@@ -266,6 +258,14 @@ mod tests {
         socket.set_keepalive(Duration::from_secs(54)).unwrap();
         assert_eq!(sockopt::tcp_user_timeout(&socket.stream).unwrap(), 60_000);
         assert_eq!(sockopt::tcp_keepidle(&socket.stream).unwrap(), Duration::from_secs(54));
+    }
+
+    #[test]
+    fn little_waits_in_the_kernel_when_that_is_asked_for() {
+        let (server, _client) = pair();
+        assert!(SockRef::from(&server.stream).tcp_notsent_lowat().unwrap() != UNSENT_BYTES_MAX);
+        server.keep_little_unsent();
+        assert_eq!(SockRef::from(&server.stream).tcp_notsent_lowat().unwrap(), UNSENT_BYTES_MAX);
     }
 
     /// Both ends of a connection.

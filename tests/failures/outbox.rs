@@ -1,13 +1,16 @@
 //! An outbox and its writer over a transport that fails: every byte in its place, every event counted.
 
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use roomd::chat::{Limits, Slow};
 use roomd::engine::base::threads::Threads;
 use roomd::engine::clients::delivery_counts::CountsDeliveries as _;
 use roomd::engine::clients::delivery_counts::DeliveryCounts;
-use roomd::engine::clients::outbox::Outbox;
+use roomd::engine::clients::outbox::{Outbox, Transport};
 use roomd::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment, Undelivered};
 use roomd::engine::clients::writer;
 use roomd::engine::clients::writers::{self, Writers};
@@ -164,4 +167,37 @@ fn without_a_farewell_nothing_is_written_at_the_end() {
         threads.panics() == 0 && wire.bytes().is_empty() && deliveries == DeliveryCounts::default(),
         "{deliveries}"
     );
+}
+
+/// Takes everything, and remembers how often it was told to keep little.
+#[derive(Default)]
+struct Roomy(AtomicU32);
+
+impl Transport for Roomy {
+    fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(parts.iter().map(|part| part.len()).sum())
+    }
+
+    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_write(parts)
+    }
+
+    fn shutdown(&self, _: Shutdown) {}
+
+    fn keep_little_unsent(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_client_of_a_room_that_keeps_the_newest_has_little_waiting_in_the_kernel_whatever_the_server_is_set_to() {
+    let roomy = Arc::new(Roomy::default());
+    let outbox = Outbox::new(&Arc::default(), Arc::clone(&roomy) as _, &Limits::default(), None);
+    let told_by = |slow| {
+        let segment = Segment::new("x".into(), (1, 1), false);
+        outbox.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(slow)).unwrap();
+        roomy.0.load(Ordering::Relaxed)
+    };
+    let told = [Slow::Disconnect, Slow::Drop, Slow::Latest, Slow::Latest, Slow::Disconnect].map(told_by);
+    assert_eq!(told, [0, 0, 1, 1, 1]);
 }

@@ -87,7 +87,8 @@ fn a_program_publishes_on_a_condition_and_is_told_of_the_conflict() {
     assert_eq!((refusal.code, refusal.seq), (Code::Conflict, Some(1)));
 }
 
-fn join_with(server: &TestServer, user: &str, options: MemberOptions) -> (Member, Receiver<Arc<Event>>) {
+/// A member of the room, with a channel.
+pub fn join_with(server: &TestServer, user: &str, options: MemberOptions) -> (Member, Receiver<Arc<Event>>) {
     let (sender, events) = bounded(100);
     let (user, recipient) = (UserName::parse(user).unwrap(), Arc::new(ChannelRecipient::new(sender)));
     (Member::join_with(server.engine(), &room(), user, recipient, options).unwrap(), events)

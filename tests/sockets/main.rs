@@ -68,6 +68,7 @@ mod origins;
 mod patterns;
 #[cfg(feature = "jwt")]
 mod private;
+mod programs;
 mod protocols;
 mod publishing;
 #[cfg(feature = "jwt")]

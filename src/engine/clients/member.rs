@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::auth::names::taken;
+use crate::chat::policy::ModerationRequest;
 use crate::chat::room::JoinRequest;
 use crate::chat::{
     AuthLevel, Authors, Code, End, Event, GroupOptions, Id, Identity, JoinOptions, Mid, Position, Publication, Refusal,
@@ -138,6 +139,7 @@ use crate::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Member {
+    engine: Arc<Engine>,
     room: RoomHandle,
     entry: DirectoryEntry,
     /// The id of its last request that was waited for.
@@ -245,7 +247,7 @@ impl Member {
         let room = enter(engine, room, &RoomKind::Open { slow, durable }, (request, recipient))?;
         entry.connection().show_rooms(vec![room.room().clone()]);
         engine.accept_invitation(&entry.connection().who, room.room());
-        Ok(Self { room, entry, last_id: AtomicI64::new(0) })
+        Ok(Self { engine: Arc::clone(engine), room, entry, last_id: AtomicI64::new(0) })
     }
 
     /// The room that it is in.
@@ -286,6 +288,16 @@ impl Member {
     /// `not_found`: it is not this member's, or no longer; `not_member`, `internal`: as [`Member::say`].
     pub fn done(&self, seq: u64) -> Result<(), Refusal> {
         self.ask(RoomRequest::Finish { seq }).map(drop)
+    }
+
+    /// Moderates the room, as far as the program may: as an admin of the server, by its role there, or as the operator of a room
+    /// that it has opened. Returns whether anything was changed. Blocks on the room.
+    ///
+    /// # Errors
+    /// What a client is refused for: `forbidden`, `not_found` (nobody whom it could concern), `room_full`, `unavailable`.
+    pub fn moderate(&self, request: ModerationRequest) -> Result<bool, Refusal> {
+        let connection = self.entry.connection();
+        self.engine.moderate_from(Some(connection.number), &connection.who, self.room(), request, None)
     }
 
     /// The room's answer, if that is no refusal.

@@ -51,6 +51,11 @@ pub trait Transport: Send + Sync {
     /// Shuts down one direction or both: a thread that blocks in it returns. Must not block.
     fn shutdown(&self, how: Shutdown);
 
+    /// Has the kernel take hardly more than the network does at once: what is in its buffer, of which it would allow
+    /// megabytes, cannot give its place to anything newer. How much may be on its way stays as it is, and with it what a
+    /// fast client gets. Must not block.
+    fn keep_little_unsent(&self) {}
+
     /// Brings what the next write touches into the cache. Does nothing else.
     fn prefetch(&self) {}
 }
@@ -87,6 +92,8 @@ struct State {
     awaited: bool,
     /// Where the client is in each of its rooms, if its events tell it all of them.
     positions: Option<Box<Positions>>,
+    /// It is in a room that keeps the newest of each key for slow members, and its transport knows.
+    wants_newest: bool,
     /// The backlog was dropped, perhaps in the middle of an event: nothing more is written.
     cut: bool,
     writer: WriterState,
@@ -128,6 +135,7 @@ impl Outbox {
             writing: false,
             awaited: false,
             positions: None,
+            wants_newest: false,
             cut: false,
             writer: WriterState::Running,
             backlog: Backlog::default(),
@@ -326,6 +334,9 @@ impl Outbox {
         if state.phase != Phase::Open {
             state.deliveries.dropped += events;
             return Err(Undelivered::Closed);
+        }
+        if mode == DeliveryMode::Policy(Slow::Latest) && !std::mem::replace(&mut state.wants_newest, true) {
+            self.transport.keep_little_unsent();
         }
         let merged: Vec<_>;
         let segments = match &mut state.positions {

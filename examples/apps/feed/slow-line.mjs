@@ -11,10 +11,11 @@ export class SlowLine {
   port;
   #listener;
   #sockets = new Set();
-  #bytesPerSecond;
+  /** What it carries from now on. */
+  bytesPerSecond;
 
   constructor(bytesPerSecond) {
-    this.#bytesPerSecond = bytesPerSecond;
+    this.bytesPerSecond = bytesPerSecond;
   }
 
   async listen() {
@@ -39,7 +40,7 @@ export class SlowLine {
     };
     const far = net.connect({ port: this.port, host: "127.0.0.1", onread: { buffer, callback } });
     const timer = setInterval(() => {
-      allowance = Math.min(allowance + (this.#bytesPerSecond * TICK_MS) / 1_000, this.#bytesPerSecond);
+      allowance = Math.min(allowance + (this.bytesPerSecond * TICK_MS) / 1_000, this.bytesPerSecond);
       if (allowance > 0) far.resume();
     }, TICK_MS);
     near.on("data", (bytes) => far.write(bytes));

@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = new URL("../../../", import.meta.url);
 const BINARY = process.env.ROOMD ?? fileURLToPath(new URL("target/debug/roomd", ROOT));
+const SERVE = ["serve", "--lines", "off", "--log-level", "warn"];
 const START_MS_MAX = 60_000;
 const AGAIN_MS = 500; // between the end of a roomd and its next start
 
@@ -28,14 +29,15 @@ const SHARED = {
 
 /** Starts both. `page` is the URL of the folder with the page's files; `flags` are for `roomd serve`; with `metrics` its figures
  * have a port of their own (`roomd.metrics`, an address). `more` are further addresses that the page is told in /config.json,
- * and may connect to. */
-export async function host({ page, flags = [], metrics = false, more = {} }) {
+ * and may connect to. A program with roomd inside is a `binary` of its own, which takes `--listen`, `--data` and `--origin`. */
+export async function host({ page, binary, flags = [], metrics = false, more = {} }) {
   const folder = await mkdtemp(`${tmpdir()}/roomd-app-`);
   const site = http.createServer();
   site.listen(0, "127.0.0.1");
   await once(site, "listening");
   const address = `http://127.0.0.1:${site.address().port}`;
-  const roomd = new Roomd(["--data", `${folder}/roomd.db`, "--origin", address, ...flags], metrics);
+  const program = binary ? [binary] : [BINARY, ...SERVE];
+  const roomd = new Roomd([...program, "--data", `${folder}/roomd.db`, "--origin", address, ...flags], metrics);
   await roomd.start();
   site.on("request", (request, response) => serve(request, response, { page, roomd, more }));
   const end = async () => {
@@ -51,12 +53,12 @@ export async function host({ page, flags = [], metrics = false, more = {} }) {
 class Roomd {
   port = 0; // the same after each restart
   metrics; // the same, too
-  #flags;
+  #command;
   #child;
   #stopped = false;
 
-  constructor(flags, metrics) {
-    this.#flags = flags;
+  constructor(command, metrics) {
+    this.#command = command;
     if (metrics) this.metrics = "http://127.0.0.1:0/metrics";
   }
 
@@ -70,11 +72,11 @@ class Roomd {
 
   // Resolves when it listens.
   async start() {
-    const flags = ["serve", "--listen", `127.0.0.1:${this.port}`, "--lines", "off", "--log-level", "warn", ...this.#flags];
+    const [binary, ...flags] = [...this.#command, "--listen", `127.0.0.1:${this.port}`];
     if (this.metrics) flags.push("--metrics", new URL(this.metrics).host);
-    const child = spawn(BINARY, flags, { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(binary, flags, { stdio: ["ignore", "pipe", "inherit"] });
     this.#child = child;
-    child.on("error", (error) => console.error(`${BINARY}: ${error.message}`));
+    child.on("error", (error) => console.error(`${binary}: ${error.message}`));
     const late = setTimeout(() => child.kill("SIGKILL"), START_MS_MAX); // which ends its output
     for await (const line of createInterface(child.stdout)) {
       const [, port] = /listening on http:\/\/[^:]+:(\d+)/.exec(line) ?? [];

@@ -23,10 +23,15 @@ export async function roomdAddress() {
 /** Opens a client whose state is told in `line`, an element. It comes back soon, since it is a page that one watches. */
 export async function openClient(options, line) {
   const client = new Client(await roomdAddress(), { retryMsMax: 4_000, ...options });
+  tellState(client, line);
+  return client.open();
+}
+
+/** Tells in `line` what a client is doing. */
+export function tellState(client, line) {
   const tell = ({ phase, reason }) => {
     line.dataset.phase = phase;
     line.textContent = { online: "live", connecting: "connecting", waiting: `${reason}; trying again` }[phase] ?? reason ?? phase;
   };
   client.on("state", tell);
-  return client.open();
 }

@@ -11,6 +11,8 @@ import { root } from "../../page/harness/packages.mjs";
 
 const NODE = ["--experimental-websocket", "--disable-warning=ExperimentalWarning"];
 
+const SERVERS = new Set(["roomd", "game"]); // roomd, or a program with roomd inside
+
 export class Program {
   #process;
   #printed = "";
@@ -53,7 +55,7 @@ export class Program {
   }
 
   async #roomdPid() {
-    for (const child of await this.children()) if ((await readFile(`/proc/${child}/comm`, "utf8").catch(() => "")) === "roomd\n") return Number(child);
+    for (const child of await this.children()) if (SERVERS.has((await readFile(`/proc/${child}/comm`, "utf8").catch(() => "")).trim())) return Number(child);
     return undefined;
   }
 

@@ -13,8 +13,9 @@ use roomd::store::Durability;
 use rusqlite::{Connection, params};
 
 use super::arguments::Arguments;
+use super::message_text::text;
 use super::table::Outcome;
-use super::{Trial, synchronous, text};
+use super::{Trial, synchronous};
 
 /// How many fsyncs are timed.
 pub const FSYNCS: usize = 200;

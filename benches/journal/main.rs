@@ -7,6 +7,8 @@
 
 #[path = "../support/environment.rs"]
 mod environment;
+#[path = "../support/message_text.rs"]
+mod message_text;
 
 mod arguments;
 mod baseline;
@@ -20,10 +22,8 @@ use std::process::ExitCode;
 use roomd::store::Durability;
 
 use arguments::Arguments;
+use message_text::MESSAGE_BYTES;
 use table::Outcome;
-
-/// Bytes of a message's text.
-const MESSAGE_BYTES: usize = 100;
 
 fn main() -> ExitCode {
     let arguments = Arguments::read();
@@ -94,23 +94,6 @@ impl Drop for TemporaryDirectory {
         // A few megabytes below target may be left.
         _ = fs::remove_dir_all(&self.0);
     }
-}
-
-/// The text of the message with this number: words, some of which are rare.
-fn text(seq: u64) -> String {
-    const WORDS: [&str; 16] = [
-        "the", "room", "is", "open", "and", "who", "comes", "in", "will", "be", "told", "what", "was", "said",
-        "before", "today",
-    ];
-    let mut text = format!("message {seq}:");
-    let mut drawn = seq.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    while text.len() < MESSAGE_BYTES {
-        drawn = drawn.rotate_left(9).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        text.push(' ');
-        text.push_str(WORDS[usize::try_from(drawn >> 60).unwrap_or(0)]);
-    }
-    text.truncate(MESSAGE_BYTES);
-    text
 }
 
 /// The value that the store sets.

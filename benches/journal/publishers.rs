@@ -13,9 +13,10 @@ use roomd::chat::members::MemberId;
 use roomd::chat::{AuthLevel, Mid, Publication, RoomName, Speaker, Time, UserName};
 use roomd::store::{self, BackendOptions, Durability, Retention, Store};
 
+use super::Trial;
 use super::arguments::Arguments;
+use super::message_text::text;
 use super::table::Outcome;
-use super::{Trial, text};
 
 pub fn run(data: &str, durability: Durability, publishers: usize, arguments: &Arguments) -> Trial {
     let mut journal = None;

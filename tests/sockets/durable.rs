@@ -1,35 +1,11 @@
 //! Durability: a room's messages and numbers outlive its last member and the server.
 
-use std::fs;
-use std::path::PathBuf;
 
 use roomd::{Server, Settings};
 use serde_json::{Value, json};
 
+use crate::harness::place::Place;
 use crate::harness::{TestServer, WebSocketClient, free, until};
-
-/// A directory that is removed with the test.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("roomd-test-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn server(&self) -> TestServer {
-        let data = self.0.join("room.db").to_str().unwrap().to_owned();
-        TestServer::with(|settings| settings.data = data)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // A failed test leaves its files for inspection.
-        _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn join(server: &TestServer, room: &str, more: &Value) -> (Value, Vec<String>) {
     let mut client = WebSocketClient::multi(server, "Late");
@@ -57,7 +33,7 @@ fn a_room_without_members_continues_its_numbers_with_the_next_member() {
 #[test]
 fn a_restart_keeps_a_rooms_numbers_and_messages() {
     let place = Place::new("restart");
-    let server = place.server();
+    let server = place.server(|_| ());
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     for number in 1..=3 {
         let message =
@@ -68,7 +44,7 @@ fn a_restart_keeps_a_rooms_numbers_and_messages() {
     let (before, _) = join(&server, "den", &json!({}));
     drop(server);
 
-    let server = place.server();
+    let server = place.server(|_| ());
     let (after, shown) = join(&server, "den", &json!({"since": {"epoch": before["epoch"], "seq": 1}}));
     assert_eq!((&after["epoch"], &after["seq"]), (&before["epoch"], &json!(3)));
     assert_eq!((&after["recovered"], shown), (&json!(true), vec!["2".to_owned(), "3".to_owned()]));
@@ -83,7 +59,7 @@ fn a_restart_keeps_a_rooms_numbers_and_messages() {
 fn a_private_conversation_is_kept_too() {
     let place = Place::new("private");
     for seq in 1..=2 {
-        let server = place.server();
+        let server = place.server(|_| ());
         let mut anna = WebSocketClient::multi(&server, "Anna");
         let mut otto = WebSocketClient::multi(&server, "Otto");
         let sent = anna.ask(json!({"type": "private", "to": "Otto", "message": "psst"}));
@@ -95,11 +71,11 @@ fn a_private_conversation_is_kept_too() {
 #[test]
 fn a_second_server_on_the_same_file_is_refused() {
     let place = Place::new("second");
-    let first = place.server();
+    let first = place.server(|_| ());
     let data = place.0.join("room.db").to_str().unwrap().to_owned();
     let settings = Settings { listen: free(), lines: None, data, ..Settings::default() };
     let refusal = Server::start(settings, |_| ()).err().unwrap().to_string();
     assert!(refusal.contains("room.db is in use by another roomd (process "), "{refusal}");
     drop(first);
-    drop(place.server());
+    drop(place.server(|_| ()));
 }

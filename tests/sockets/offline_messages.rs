@@ -1,15 +1,13 @@
 //! Offline messages: kept for a registered user who is away, and delivered to the next connection.
 
-use std::fs;
-use std::path::PathBuf;
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use roomd::Settings;
 use serde_json::{Value, json};
 
 use crate::harness::issuer::{claim, connect, welcomed};
+use crate::harness::place::Place;
 use crate::harness::{LineClient, TestServer, WebSocketClient, until};
 
 fn tell(from: &mut WebSocketClient, to: &str, message: &str) -> Value {
@@ -79,32 +77,6 @@ fn a_line_client_gets_its_offline_messages_too() {
     bob.receives("* You are now Bob");
     bob.receives("[private] alice: are you there?");
     bob.receives("[private] alice: no?");
-}
-
-/// A directory that is removed with the test.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("roomd-offline-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn server(&self, change: impl FnOnce(&mut Settings)) -> TestServer {
-        let data = self.0.join("room.db").to_str().unwrap().to_owned();
-        TestServer::with(|settings| {
-            settings.data = data;
-            change(settings);
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // A failed test leaves its files for inspection.
-        _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[test]

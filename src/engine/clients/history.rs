@@ -142,7 +142,11 @@ impl Engine {
     }
 
     /// Whether the asker's name belonged to the asker already when a message was sent.
-    fn was_said_to(&self, who: &Identity, room: &RoomName, seq: u64) -> Result<bool, Refusal> {
+    /// Whether a message of a conversation was said since the asker's name is theirs.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub(in crate::engine) fn was_said_to(&self, who: &Identity, room: &RoomName, seq: u64) -> Result<bool, Refusal> {
         let Some(since) = who.since() else { return Ok(false) };
         let options = PageQuery { span: Span::After(seq.saturating_sub(1)), count: 1, bytes: 0 };
         let page = self.store.page(room, options).map_err(unavailable)?;

@@ -163,16 +163,18 @@ impl Session {
         outbox: &Arc<Outbox>,
         (address, encoding): (ClientAddress, Encoding),
         seen: &Seen,
-        limits: &Limits,
+        (limits, keeps_offline_messages): (&Limits, bool),
     ) -> Vec<ResumingRoom> {
         self.address = address.counted;
         let current = self.state.rooms().current().cloned();
         let is_guest = self.state.identity().is_guest();
+        // What waited for a registered user was said before the session entered.
+        let has_inbox = !is_guest && keeps_offline_messages;
         let mut all = Vec::new();
         let mut resume = |handle: &RoomHandle, topic: bool, in_group: bool| {
             let encoding = Membership::encoding(encoding, topic, in_group);
             let gate = Gate::closed(Arc::clone(outbox), limits);
-            let since = since(seen, handle, current.as_ref(), is_guest);
+            let since = since(seen, handle, current.as_ref(), has_inbox);
             let (resumed, replay) = match handle.resume(Arc::clone(&gate) as _, Form::Bytes(encoding), since) {
                 Ok(answer) => answer,
                 Err(_) => (ResumedRoom::lost(handle.room().clone(), Recovery::RoomFailed), None),
@@ -189,13 +191,13 @@ impl Session {
     }
 }
 
-/// The last message of a room that a resuming client has seen: where it names none, the newest when it entered. So too where a
-/// guest names an earlier one of a conversation, which was said to somebody else of this name.
-fn since(seen: &Seen, handle: &RoomHandle, current: Option<&RoomName>, is_guest: bool) -> Since {
+/// The last message of a room that a resuming client has seen: where it names none, the newest when it entered. So too where it
+/// names an earlier one of a conversation, which was said to somebody else of this name, unless it had an inbox.
+fn since(seen: &Seen, handle: &RoomHandle, current: Option<&RoomName>, has_inbox: bool) -> Since {
     let entered = handle.entered();
     let is_anothers = |position: &Position| {
         let is_earlier = position.epoch == entered.epoch && position.seq < entered.seq;
-        is_guest && handle.room().is_conversation() && is_earlier
+        !has_inbox && handle.room().is_conversation() && is_earlier
     };
     let named = match seen {
         Seen::Current(seq) if current == Some(handle.room()) => return Since::Number(*seq),

@@ -15,6 +15,8 @@ pub mod irc;
 #[cfg(feature = "jwt")]
 pub mod issuer;
 pub mod line;
+#[cfg(feature = "sqlite")]
+pub mod place;
 #[cfg(all(feature = "jwt", feature = "postgres"))]
 pub mod postgres;
 pub mod stream;

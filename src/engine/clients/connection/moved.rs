@@ -81,7 +81,8 @@ impl Connection {
         self.enter_conversations(session);
         let limits = self.engine.limits.load();
         let client = (self.options.address, self.options.encoding);
-        let mut resuming = self.session.resume(&self.outbox, client, seen, &limits);
+        let mut resuming =
+            self.session.resume(&self.outbox, client, seen, (&limits, self.engine.store.keeps_offline_messages()));
         resuming.append(&mut lost);
         Ok(resuming)
     }

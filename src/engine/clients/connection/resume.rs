@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{ActionError, Connection};
+use crate::chat::room::ReplayRange;
 use crate::chat::{Code, End, Event, Id, Recovery, Refusal, Seen, StoreFailed};
 use crate::engine::clients::session::{ResumingRoom, Session};
 use crate::engine::clients::session_table::{SessionTable, Token};
@@ -35,7 +36,12 @@ impl Connection {
         let mut session = self.check_resumed(session).map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
         let limits = self.engine.limits.load();
         session.state.resume(self.options.capabilities(), self.options.join_history, Arc::clone(&limits));
-        let resuming = session.resume(&self.outbox, (self.options.address, self.options.encoding), seen, &limits);
+        let resuming = session.resume(
+            &self.outbox,
+            (self.options.address, self.options.encoding),
+            seen,
+            (&limits, self.engine.store.keeps_offline_messages()),
+        );
         let old = std::mem::replace(&mut self.session, session);
         if let Some(token) = &old.token {
             self.engine.sessions.forget(token);
@@ -61,7 +67,7 @@ impl Connection {
     fn send_resumed(&mut self, mut resuming: Vec<ResumingRoom>, id: Option<Id>) -> Result<(), ActionError> {
         for room in &mut resuming {
             let Some(replay) = &room.replay else { continue };
-            let recovery = self.replay(room.encoding).recovery(&room.resumed.room, replay.after, replay.until);
+            let recovery = self.recovery(room, replay);
             if recovery != Recovery::Whole {
                 // Nothing is replayed.
                 (room.resumed.recovery, room.resumed.missed) = (recovery, 0);
@@ -82,6 +88,18 @@ impl Connection {
             gate.open();
         }
         Ok(())
+    }
+
+    /// Whether the client can be given all that it missed in a room: not what was said in a conversation before its
+    /// user's name was theirs.
+    fn recovery(&self, room: &ResumingRoom, replay: &ReplayRange) -> Recovery {
+        let (name, who) = (&room.resumed.room, self.session.state.identity());
+        let is_theirs = who.is_guest() || !name.is_conversation() || replay.after >= replay.until;
+        match if is_theirs { Ok(true) } else { self.engine.was_said_to(who, name, replay.after + 1) } {
+            Ok(true) => self.replay(room.encoding).recovery(name, replay.after, replay.until),
+            Ok(false) => Recovery::TooOld,
+            Err(_) => Recovery::Unavailable,
+        }
     }
 }
 

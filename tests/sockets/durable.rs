@@ -1,6 +1,5 @@
 //! Durability: a room's messages and numbers outlive its last member and the server.
 
-
 use roomd::{Server, Settings};
 use serde_json::{Value, json};
 

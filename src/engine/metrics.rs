@@ -25,6 +25,7 @@ use super::clients::delivery_counts::{CountsDeliveries, DeliveryCounts};
 use super::clients::outbox_total::OutboxTotal;
 use super::webhooks::retry;
 use crate::chat::Code;
+use crate::store::cluster::ClusterFigures;
 use crate::wire::Encoding;
 
 /// Upper bounds of the buckets of journal transactions, in seconds: from a disk with a cache that
@@ -84,6 +85,8 @@ pub struct Now {
     pub panics: u64,
     /// When the certificate ends, in seconds since 1970; `None` without TLS.
     pub certificate_ends_s: Option<u64>,
+    /// What is known of the servers that have the history together; `None`: it is this server's alone.
+    pub cluster: Option<ClusterFigures>,
     /// What the process takes of the machine.
     pub process: ProcessUsage,
 }
@@ -210,7 +213,8 @@ impl Metrics {
     /// Never: names and labels are constants, and memory takes every byte.
     #[must_use]
     pub fn render(&self, now: &Now) -> Vec<u8> {
-        let families = [self.of_clients(), self.of_server(now), Self::of_process(&now.process)].concat();
+        let cluster = now.cluster.map(Self::of_cluster).unwrap_or_default();
+        let families = [self.of_clients(), self.of_server(now), cluster, Self::of_process(&now.process)].concat();
         // A family with labels has no sample before the first of its kind.
         let families: Vec<_> = families.into_iter().filter(|family| !family.get_metric().is_empty()).collect();
         let mut out = Vec::new();
@@ -253,6 +257,19 @@ impl Metrics {
             ),
             gauge("roomd_deliveries_pending", "Events that wait for a client's socket.", pending),
             gauge("roomd_outbox_bytes", "Bytes that wait for clients, all together.", self.outbox_total.bytes() as u64),
+        ]
+        .concat()
+    }
+
+    fn of_cluster(ClusterFigures { servers, behind, silent_for }: ClusterFigures) -> Vec<MetricFamily> {
+        [
+            gauge("roomd_cluster_servers", "Servers at work on the database, with this one.", servers),
+            gauge("roomd_cluster_behind_messages", "Messages of others that open rooms are yet to show.", behind),
+            fraction(
+                "roomd_cluster_heartbeat_age_seconds",
+                "Time since the database has taken a heartbeat of this server, in seconds.",
+                silent_for.as_secs_f64(),
+            ),
         ]
         .concat()
     }
@@ -321,13 +338,7 @@ impl Metrics {
             counter.inc_by(seconds);
             counter.collect()
         });
-        let of = |name: &str, help: &str, value: Option<f64>| {
-            value.map(|value| {
-                let gauge = Gauge::with_opts(Opts::new(name, help)).expect("the name is valid");
-                gauge.set(value);
-                gauge.collect()
-            })
-        };
+        let of = |name: &str, help: &str, value: Option<f64>| value.map(|value| fraction(name, help, value));
         let whole = |value: Option<u64>| value.map(|value| value as f64);
         let families = [
             cpu,
@@ -365,6 +376,12 @@ fn counter(name: &str, help: &str, value: u64) -> Vec<MetricFamily> {
 
 fn gauge(name: &str, help: &str, value: u64) -> Vec<MetricFamily> {
     gauges(name, help, [], [([], value)])
+}
+
+fn fraction(name: &str, help: &str, value: f64) -> Vec<MetricFamily> {
+    let gauge = Gauge::with_opts(Opts::new(name, help)).expect("the name is valid");
+    gauge.set(value);
+    gauge.collect()
 }
 
 fn counters<const N: usize>(

@@ -46,6 +46,7 @@ impl ServerContext {
             threads: engine.threads.by_role(),
             panics: engine.threads.panics(),
             certificate_ends_s: ends.map(|ends| ends.as_secs()),
+            cluster: engine.store.cluster_figures(),
             process: ProcessUsage::now(),
         })
     }

@@ -9,6 +9,7 @@ use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 
 use super::accounts::{Account, ServerKey};
+use super::cluster::Cluster;
 use super::webhooks::WebhookStore;
 use crate::chat::hook::{Hook, HookDigest, NewHook};
 use crate::chat::{RoomName, Time, UserName};
@@ -45,6 +46,12 @@ pub trait Administration: Send + Sync {
     /// # Errors
     /// The history is as it was.
     fn restore(&self, from: &Path) -> Result<Restored, AdministrationError>;
+
+    /// The servers that have the history together.
+    ///
+    /// # Errors
+    /// They cannot be read, or there is one at most.
+    fn cluster(&self) -> Result<Cluster, AdministrationError>;
 
     /// The process that has the history open as a server does; `None`: none has. Does not wait.
     ///

@@ -13,6 +13,7 @@ use super::administration::{
     Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, Restored, RetentionChange,
     RetentionOverride, ServerProcess, WebhookAdministration,
 };
+use super::cluster::Cluster;
 use super::rooms::{ChangesQuery, Found, FoundInRooms, OpenedRoom, Page, PageQuery, RoomLog, Store};
 use crate::chat::hook::{Hook, HookDigest, NewHook};
 use crate::chat::listed_room::ReadPosition;
@@ -234,6 +235,10 @@ impl Administration for NoAdministration {
 
     fn restore(&self, _: &Path) -> Result<Restored, AdministrationError> {
         unsupported("restore a backup")
+    }
+
+    fn cluster(&self) -> Result<Cluster, AdministrationError> {
+        unsupported("list its servers")
     }
 
     fn server(&self) -> Result<Option<ServerProcess>, AdministrationError> {

@@ -15,6 +15,7 @@ pub mod archive;
 mod audit_value;
 mod bus_url;
 pub mod change_feed;
+pub mod cluster;
 #[cfg(feature = "sqlite")]
 mod columns;
 #[cfg(feature = "sqlite")]

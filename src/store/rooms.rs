@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::change_feed::ChangeFeed;
+use super::cluster::ClusterFigures;
 use super::shared_sessions::SharedSessions;
 use super::shared_users::SharedUsers;
 use crate::chat::listed_room::ReadPosition;
@@ -123,6 +124,11 @@ pub trait Store: Send + Sync {
     /// Whether other servers may have the same history: then each room is stored, since none could number it alone.
     fn is_shared(&self) -> bool {
         false
+    }
+
+    /// What this server knows of those that have the history together; `None`: it is this server's alone. Does not block.
+    fn cluster_figures(&self) -> Option<ClusterFigures> {
+        None
     }
 
     /// What other servers do in a history that is shared, for the first who asks; `None` where none is.

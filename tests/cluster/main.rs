@@ -11,6 +11,7 @@
 mod dice;
 mod failover;
 mod faults;
+mod listing;
 mod postgres;
 mod relay;
 mod servers;

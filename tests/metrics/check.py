@@ -144,6 +144,8 @@ def check_page(figures):
     with open("docs/metrics.md") as file:
         rows = [line.split("|")[1] for line in file if line.startswith("| `")]
     explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    # Servers that share a PostgreSQL database alone have these; tests/sockets looks at them.
+    explained = {name for name in explained if not name.startswith("roomd_cluster_")}
     if explained != figures:
         sys.exit(f"docs/metrics.md lacks {sorted(figures - explained)}, and has {sorted(explained - figures)}, which there is not")
     print(f"docs/metrics.md explains all of the {len(figures)} figures")

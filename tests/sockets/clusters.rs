@@ -127,6 +127,20 @@ fn what_is_said_edited_and_deleted_on_three_servers_is_shown_on_each_once_and_in
 }
 
 #[test]
+fn the_figures_tell_how_many_servers_there_are() {
+    let Some(database) = Database::new() else { return };
+    let servers = [server(&database), server(&database)];
+    until("both know", || {
+        servers.iter().all(|server| {
+            let figures = String::from_utf8(server.server().figures()).unwrap();
+            figures.contains("\nroomd_cluster_servers 2\n")
+                && figures.contains("\nroomd_cluster_behind_messages 0\n")
+                && figures.contains("\nroomd_cluster_heartbeat_age_seconds ")
+        })
+    });
+}
+
+#[test]
 fn a_repeat_through_another_server_is_answered_with_the_first_number() {
     let Some(database) = Database::new() else { return };
     let servers = [server(&database), server(&database)];

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{DataCommand, KeysAction, archives, backups, hooks, operate, tokens, webhooks};
+use super::{DataCommand, KeysAction, archives, backups, cluster, hooks, operate, tokens, webhooks};
 use crate::settings::Settings;
 use crate::store;
 use crate::store::administration::{
@@ -64,6 +64,7 @@ fn execute(settings: &Settings, command: &DataCommand) -> Result<ExitCode, Admin
                 return Ok(ExitCode::FAILURE);
             }
         }
+        DataCommand::Cluster { json } => cluster::list(&*history, *json)?,
         DataCommand::Hook { room, name: Some(name), .. } => hooks::add(&*history, room, name)?,
         DataCommand::Hook { room, hook: Some(number), .. } => hooks::revoke(&*history, room, *number)?,
         DataCommand::Hook { room, .. } => hooks::list(&*history, room)?,

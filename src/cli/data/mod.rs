@@ -1,4 +1,4 @@
-//! The commands on the data file: `export`, `import`, `backup`, `restore`, `check`, `retain`, `hook`, `webhook`, `token`,
+//! The commands on the data file: `export`, `import`, `backup`, `restore`, `check`, `cluster`, `retain`, `hook`, `webhook`, `token`,
 //! `keys`; and on the server that has it open: `reload`, `drain`.
 //!
 //! Parsed on the main thread with the rest of the command line; `execute.rs` runs them, with `hooks.rs`, `webhooks.rs`,
@@ -10,6 +10,7 @@ mod archives;
 #[path = "without_archives.rs"]
 mod archives;
 mod backups;
+mod cluster;
 mod execute;
 mod hooks;
 mod operate;
@@ -82,6 +83,15 @@ pub enum DataCommand {
     },
     /// Check that the history is intact, and list its rooms
     Check,
+    /// List the servers that have a database together: how far behind each is, and who is dead
+    ///
+    /// Each server says once a second how it is; one that has not for five seconds is dead, and listed for a day. BEHIND is
+    /// the messages of others that it had yet to show in its open rooms, ANSWER how long the database took for its last heartbeat.
+    Cluster {
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Set or show how much of a room's history is kept
     Retain {
         /// The room; a conversation is dm:ALICE:BOB

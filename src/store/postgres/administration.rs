@@ -12,7 +12,7 @@ use super::history::{self, Standing};
 use super::link::{DatabaseLink, LinkError};
 use super::schema::{self, Unusable};
 use super::webhooks::{PostgresWebhookRows, PostgresWebhooks};
-use super::{accounts, check, hooks, import, policy, server};
+use super::{accounts, check, cluster, hooks, import, policy, server};
 use crate::chat::hook::{Hook, HookDigest, NewHook};
 use crate::chat::{RoomName, Time, UserName};
 use crate::store::accounts::ServerKey;
@@ -20,6 +20,7 @@ use crate::store::administration::{
     Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, Restored, RetentionChange,
     RetentionOverride, ServerProcess, WebhookAdministration,
 };
+use crate::store::cluster::Cluster;
 use crate::store::columns::ms;
 use crate::store::export_reader::ExportReader;
 use crate::store::export_writer::{self, PAGE};
@@ -82,6 +83,10 @@ impl Administration for Database {
 
     fn restore(&self, _: &Path) -> Result<Restored, AdministrationError> {
         self.unsupported("restore", "pg_restore")
+    }
+
+    fn cluster(&self) -> Result<Cluster, AdministrationError> {
+        Ok(self.link()?.snapshot(cluster::read)?)
     }
 
     fn server(&self) -> Result<Option<ServerProcess>, AdministrationError> {

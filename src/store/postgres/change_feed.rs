@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::attendance::{self, ReadAttendance};
 use super::bus::Bus;
 use super::changes::ChangesSince;
+use super::cluster::{Pulse, about};
 use super::failover::History;
 use super::lasting_link::LastingLink;
 use super::link::{DatabaseLink, LinkError, Notifications};
@@ -61,6 +62,8 @@ struct FeedReader {
     history: History,
     /// Whether commits are waited for.
     waits: bool,
+    /// How this server is.
+    pulse: Arc<Pulse>,
 }
 
 impl PostgresFeed {
@@ -70,12 +73,12 @@ impl PostgresFeed {
         server: i64,
         (changes, history, waits): (ChangesSince, History, bool),
         (notifications, bus): (Notifications, Bus),
-        (rooms, attendances): (OpenRooms, Attendances),
+        (rooms, attendances, pulse): (OpenRooms, Attendances, Arc<Pulse>),
         is_closed: Arc<AtomicBool>,
     ) -> Self {
         let now = Instant::now();
         let (stamps, others) = (BTreeMap::new(), BTreeMap::new());
-        let reader = FeedReader { server, rooms, attendances, stamps, others, changes, history, waits };
+        let reader = FeedReader { server, rooms, attendances, stamps, others, changes, history, waits, pulse };
         Self { link, notifications, bus, reader, heartbeat_at: now, look_at: now, is_closed, is_failing: false }
     }
 
@@ -131,7 +134,7 @@ impl PostgresFeed {
 impl FeedReader {
     /// Writes the heartbeat; the rooms in which somebody was through a server that is gone.
     fn beat(&mut self, link: &mut DatabaseLink) -> Result<Vec<StoreChange>, LinkError> {
-        let (others, is_new) = heartbeat(link, (self.server, self.waits))?;
+        let (others, is_new) = self.heartbeat(link)?;
         report(&self.others, &others);
         let gone: Vec<_> = self.others.keys().filter(|server| !others.contains_key(server)).copied().collect();
         self.others = others;
@@ -151,6 +154,19 @@ impl FeedReader {
         Ok(self.attendance_changes())
     }
 
+    /// Writes the heartbeat; the other servers at work, and whether this one was not among them before.
+    fn heartbeat(&self, link: &mut DatabaseLink) -> Result<(BTreeMap<i64, String>, bool), LinkError> {
+        // Whether a failover would lose anything is to be known before it.
+        let sql =
+            "UPDATE installation SET synchronous = is_synchronous_1($1) WHERE synchronous <> is_synchronous_1($1)";
+        link.execute(sql, &[&self.waits])?;
+        let is_new = !self.pulse.write(link, self.server, self.rooms.all().len())?;
+        let rows = link.query("SELECT o_server, o_about FROM beat_1($1, $2)", &[&self.server, &about()])?;
+        let others: BTreeMap<_, _> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        self.pulse.others(others.len());
+        Ok((others, is_new))
+    }
+
     /// What was read of who is where, and has yet to be told.
     fn attendance_changes(&self) -> Vec<StoreChange> {
         let remote = &self.attendances.remote;
@@ -162,7 +178,8 @@ impl FeedReader {
     fn look(&mut self, link: &mut DatabaseLink) -> Result<Vec<StoreChange>, LinkError> {
         let Attendances { local, remote, private, .. } = &self.attendances;
         let taken = sessions::taken(link, self.server)?;
-        let mut changes = look(link, &self.rooms)?;
+        let (mut changes, behind) = look(link, &self.rooms)?;
+        self.pulse.behind(behind);
         changes.append(&mut self.changes.look(link)?);
         read_attendance(link, &self.others, &mut self.stamps, remote)?;
         private.read(link, local)?;
@@ -308,20 +325,6 @@ fn stay_for(link: &mut DatabaseLink, server: i64, grace: Duration) -> Result<(),
     link.query(sql, &[&server, &grace.as_secs_f64()]).map(drop)
 }
 
-/// Writes the heartbeat; the other servers at work, and whether this one was not among them before.
-fn heartbeat(
-    link: &mut DatabaseLink,
-    (server, waits): (i64, bool),
-) -> Result<(BTreeMap<i64, String>, bool), LinkError> {
-    // Whether a failover would lose anything is to be known before it.
-    let sql = "UPDATE installation SET synchronous = is_synchronous_1($1) WHERE synchronous <> is_synchronous_1($1)";
-    link.execute(sql, &[&waits])?;
-    let is_new = link.execute("UPDATE servers SET seen = clock_timestamp() WHERE server = $1", &[&server])? == 0;
-    let about = format!("roomd {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id());
-    let rows = link.query("SELECT o_server, o_about FROM beat_1($1, $2)", &[&server, &about])?;
-    Ok((rows.iter().map(|row| (row.get(0), row.get(1))).collect(), is_new))
-}
-
 fn report(before: &BTreeMap<i64, String>, now: &BTreeMap<i64, String>) {
     for (server, about) in now.iter().filter(|(server, _)| !before.contains_key(server)) {
         log::info!(server = format!("{server:x}"), about; "another server is at work on this history");
@@ -331,11 +334,11 @@ fn report(before: &BTreeMap<i64, String>, now: &BTreeMap<i64, String>) {
     }
 }
 
-/// The open rooms that have gone on. Where retention has, their logs learn how far.
-fn look(link: &mut DatabaseLink, rooms: &OpenRooms) -> Result<Vec<StoreChange>, LinkError> {
+/// The open rooms that have gone on, and by how many messages altogether. Where retention has, their logs learn how far.
+fn look(link: &mut DatabaseLink, rooms: &OpenRooms) -> Result<(Vec<StoreChange>, u64), LinkError> {
     let open = rooms.all();
     if open.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), 0));
     }
     let names: Vec<_> = open.iter().map(|(room, _)| room.as_str()).collect();
     let known: Vec<_> = open.iter().map(|(_, progress)| progress.read()).collect();
@@ -344,16 +347,17 @@ fn look(link: &mut DatabaseLink, rooms: &OpenRooms) -> Result<Vec<StoreChange>, 
         let counts = known.iter().map(|(_, newest, version, pruned)| number([*newest, *version, *pruned][column]));
         counts.collect::<Vec<_>>()
     });
-    let sql = "SELECT k.name, r.room, r.pruned FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+    let sql = "SELECT k.name, r.room, r.pruned, greatest(r.newest - k.newest, 0) FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
             AS k (name, room, newest, version, pruned) JOIN rooms r ON r.name = k.name
         WHERE r.room <> k.room OR r.newest > k.newest OR r.version > k.version OR r.pruned > k.pruned";
     let rows = link.query(sql, &[&names, &ids, &newest, &versions, &pruned])?;
-    let mut changes = Vec::with_capacity(rows.len());
+    let (mut changes, mut behind) = (Vec::with_capacity(rows.len()), 0);
     for row in &rows {
+        behind += row.get::<_, i64>(3).cast_unsigned();
         if let Ok(room) = RoomName::parse_known(row.get(0)) {
             rooms.pruned(&room, row.get(1), row.get::<_, i64>(2).cast_unsigned());
             changes.push(StoreChange::Room(room));
         }
     }
-    Ok(changes)
+    Ok((changes, behind))
 }

@@ -7,6 +7,16 @@ CREATE UNLOGGED TABLE IF NOT EXISTS servers (
     seen   timestamptz NOT NULL DEFAULT clock_timestamp(), -- later than now: it has stopped, and its users have yet to come back
     about  text NOT NULL                       -- for people
 ) WITH (fillfactor = 20);
+-- How it is, as it says itself: for how long it has run, its open rooms, messages that these had not shown yet, and how long the
+-- database took for the heartbeat before.
+ALTER TABLE servers ADD COLUMN IF NOT EXISTS up_ms bigint NOT NULL DEFAULT 0, ADD COLUMN IF NOT EXISTS rooms bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS behind bigint NOT NULL DEFAULT 0, ADD COLUMN IF NOT EXISTS answer_ms bigint NOT NULL DEFAULT 0;
+
+-- Those that have not stopped in good order, for a day.
+CREATE UNLOGGED TABLE IF NOT EXISTS dead_servers (
+    server bigint PRIMARY KEY, seen timestamptz NOT NULL, about text NOT NULL,
+    up_ms bigint NOT NULL, rooms bigint NOT NULL, behind bigint NOT NULL, answer_ms bigint NOT NULL
+);
 
 -- Until when a lease is good that is granted or renewed now.
 CREATE OR REPLACE FUNCTION lease_end_1() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$

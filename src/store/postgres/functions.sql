@@ -376,8 +376,12 @@ CREATE OR REPLACE FUNCTION beat_1(p_server bigint, p_about text) RETURNS TABLE (
 BEGIN
     INSERT INTO servers (server, about) VALUES (p_server, p_about) ON CONFLICT (server) DO UPDATE SET seen = clock_timestamp();
     UPDATE webhook_leases SET until = lease_end_1() WHERE webhook_leases.server = p_server;
-    DELETE FROM servers WHERE server IN (
-        SELECT server FROM servers WHERE seen < clock_timestamp() - interval '5 seconds' FOR UPDATE SKIP LOCKED);
+    WITH dead AS (
+        DELETE FROM servers WHERE server IN (
+            SELECT server FROM servers WHERE seen < clock_timestamp() - interval '5 seconds' FOR UPDATE SKIP LOCKED) RETURNING servers.*)
+    INSERT INTO dead_servers SELECT server, seen, about, up_ms, rooms, behind, answer_ms FROM dead WHERE about NOT LIKE '%, stopped'
+        ON CONFLICT (server) DO UPDATE SET seen = excluded.seen;
+    DELETE FROM dead_servers WHERE server = p_server OR seen < clock_timestamp() - interval '1 day';
     RETURN QUERY SELECT server, about FROM servers WHERE server <> p_server AND seen >= clock_timestamp() - interval '5 seconds' ORDER BY server;
 END $$;
 

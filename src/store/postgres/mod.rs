@@ -17,6 +17,7 @@ mod catch_up;
 mod change_feed;
 mod changes;
 mod check;
+mod cluster;
 mod devices;
 mod erasure;
 mod failover;

@@ -14,6 +14,7 @@ use tokio_postgres::Config;
 use super::bus::Bus;
 use super::change_feed::PostgresFeed;
 use super::changes::ChangesSince;
+use super::cluster::Pulse;
 use super::failover::{History, Recognition};
 use super::history::{self, Standing};
 use super::journal::{INBOX_MAX, PostgresJournal, Reports, WriteRequest};
@@ -36,6 +37,7 @@ use crate::chat::policy::{AuditEntry, Policy};
 use crate::chat::room::Snapshot;
 use crate::chat::{Message, ReceiptMark, RoomName, SearchPosition, Span, StoreFailed, Time, UserName};
 use crate::store::change_feed::ChangeFeed;
+use crate::store::cluster::ClusterFigures;
 use crate::store::open::BackendOptions;
 use crate::store::rooms::{ChangesQuery, Durability, Found, FoundInRooms, OpenedRoom, Page, PageQuery, Store};
 use crate::store::shared_sessions::SharedSessions;
@@ -67,6 +69,8 @@ pub struct PostgresStore {
     attendances: Attendances,
     /// Until somebody takes it.
     feed: Mutex<Option<PostgresFeed>>,
+    /// How this server is among the others.
+    pulse: Arc<Pulse>,
     /// Ends the feed.
     is_closed: Arc<AtomicBool>,
     waker: Waker,
@@ -132,7 +136,8 @@ impl PostgresStore {
 
         let is_closed = Arc::<AtomicBool>::default();
         let listener = listening_link(config, &channel, waker.clone());
-        let known = (rooms.clone(), attendances.clone());
+        let pulse = Arc::<Pulse>::default();
+        let known = (rooms.clone(), attendances.clone(), Arc::clone(&pulse));
         let (seen, heard) = ((changes, history, waits), (notifications, bus.clone()));
         let feed = PostgresFeed::new(listener, server, seen, heard, known, Arc::clone(&is_closed));
         let (journal, asked_at) = (Mutex::new(Some(journal)), Mutex::new(Instant::now()));
@@ -146,6 +151,7 @@ impl PostgresStore {
             rooms,
             attendances,
             feed,
+            pulse,
             is_closed,
             waker,
             writable,
@@ -290,6 +296,10 @@ impl Store for PostgresStore {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn cluster_figures(&self) -> Option<ClusterFigures> {
+        Some(self.pulse.figures())
     }
 
     fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {

@@ -19,6 +19,7 @@ use crate::store::administration::{
     Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, Restored, RetentionChange,
     RetentionOverride, ServerProcess, WebhookAdministration,
 };
+use crate::store::cluster::Cluster;
 use crate::store::export_reader::ExportReader;
 use crate::store::rooms::Durability;
 
@@ -95,6 +96,11 @@ impl Administration for DataFile {
                 Err(AdministrationError::Unsupported(sentence.to_owned()))
             }
         }
+    }
+
+    fn cluster(&self) -> Result<Cluster, AdministrationError> {
+        let sentence = "a file has one server: several have a database together, --data postgres://...";
+        Err(AdministrationError::Unsupported(sentence.to_owned()))
     }
 
     fn server(&self) -> Result<Option<ServerProcess>, AdministrationError> {

@@ -10,6 +10,7 @@ export class Subscription {
   epoch; // the epoch that the seqs belong to
   reply; // to the last join
   waiters = [];
+  owed; // the last values up to this seq are still to come, after a replay that was not whole; a newer one comes by itself
   #seen = 0; // seq of the newest message that was accepted
   #base = 0; // messages up to this seq need not be recovered
   #replayEnd = 0; // messages up to this seq existed when the room was joined
@@ -26,8 +27,9 @@ export class Subscription {
     if (since) [this.epoch, this.#base] = [since.epoch, since.seq];
   }
 
+  // Without a position everything is asked for again: also what did not come while the connection lasted.
   get since() {
-    return this.epoch === undefined ? undefined : { epoch: this.epoch, seq: Math.max(this.#seen, this.#base) };
+    return this.epoch === undefined || this.owed !== undefined ? undefined : { epoch: this.epoch, seq: Math.max(this.#seen, this.#base) };
   }
 
   request() {
@@ -40,6 +42,7 @@ export class Subscription {
   joined(reply) {
     const { epoch, seq = 0, recovered, reason } = reply;
     this.reply = reply;
+    this.owed = undefined; // they come behind the reply
     const known = this.epoch;
     const recoveredAll = known === epoch && recovered !== false;
     this.state = "joined";
@@ -60,6 +63,7 @@ export class Subscription {
     this.epoch = epoch;
     this.#seen = 0;
     this.#base = this.#replayEnd = seq;
+    if (this.#latest) this.owed = seq;
     return reason ?? "too_old";
   }
 

@@ -1,5 +1,5 @@
 // roomd.js: a client for roomd servers that reconnects automatically, for web pages and Node. It imports
-// roomd-data.js, roomd-subscription.js and nothing else; roomd.d.ts documents the API and its guarantees.
+// roomd-data.js, roomd-subscription.js, later roomd-rate.js, and nothing else; roomd.d.ts documents the API and its guarantees.
 //
 // No method blocks, and no listener is called from inside a method.
 
@@ -14,8 +14,10 @@ const CLOSE_MS = 100; // for the close of an attempt that has failed
 const PING_MS = 30_000; // without an event for this long, the client sends a ping
 const PONG_TIMEOUT_MS = 15_000; // without an event for this long after that, it gives the connection up
 const PAUSE_MS = 1_000; // when a temporary refusal has no `retry_after_ms`
-const WINDOW = 32; // unacknowledged messages at once where no rate limit can reorder them
+const WINDOW = 32; // unacknowledged messages at once, where no refusal can reorder them
 const ENVELOPE_BYTES = 4_000; // in a frame, beyond twice the bytes of the message; leaves room for an `id`
+
+const MESSAGES = /^(message|private|edit|delete|search|subscribe)$/; // what counts for the rate
 
 const TEMPORARY = new Set(["rate_limited", "too_many_requests", "draining"]);
 
@@ -67,6 +69,9 @@ export class Client {
   #receivedAt = 0;
   #pingedAt = 0;
   #pauses = new Map(); // room whose messages are held back, or undefined for all commands → timer
+  #spent = 0; // messages that the server may have counted for the rate and not forgotten
+  #allowance; // counts better, once it is loaded
+  #narrow = new Set(); // rooms that have refused a message for a limit of their own
   #timers = {}; // watch, retry
   #retries = 0;
   #goodbye;
@@ -210,10 +215,10 @@ export class Client {
       this.#sendCommand({ type: "subscribe", pattern }, { pattern });
     }
     for (const request of requests) if (!leaves.includes(request)) this.#sendCommand(request.command, request);
-    const window = this.#limits.rate?.per_s === 0 && !this.#limits.room_rate ? WINDOW : 1;
     const sendable = this.#unsent.filter(({ command }) => !this.#pauses.has(command.room));
-    for (const message of sendable.slice(0, window)) {
+    for (const message of sendable.slice(0, WINDOW)) {
       if (message.id !== undefined) continue;
+      if (sendable[0].id !== undefined && !this.#surelyPasses(message)) return; // it might overtake one that is refused
       if (this.#subscriptions.get(message.command.room)?.state === "joining") return; // it would be refused before the join
       const excess = this.#excessBytes(message);
       if (excess > 0) {
@@ -225,6 +230,28 @@ export class Client {
     }
   }
 
+  #surelyPasses({ command: { room } }) {
+    const { rate, room_rate } = this.#limits;
+    if (room_rate || this.#narrow.has(room)) return false;
+    if (rate?.per_s === 0) return true;
+    if (rate && !this.#allowance) this.#loadAllowance();
+    return this.#allowance?.tokens(Date.now()) >= 1;
+  }
+
+  async #loadAllowance() {
+    const { Allowance } = await import("./roomd-rate.js").catch(() => ({})); // without it they go one by one
+    const { rate } = this.#limits;
+    if (!Allowance || this.#allowance) return;
+    this.#allowance = new Allowance(rate, rate.burst - this.#spent, Date.now());
+    this.#pump();
+  }
+
+  // Counts anew from so many messages that were spent.
+  #count(spent) {
+    this.#spent = spent;
+    this.#allowance = undefined;
+  }
+
   #sendCommand(command, context) {
     const id = ++this.#lastId;
     this.#pending.set(id, { command, ...context });
@@ -233,6 +260,10 @@ export class Client {
   }
 
   #send(command) {
+    if (MESSAGES.test(command.type)) {
+      this.#spent++;
+      this.#allowance?.sent(command.id ?? this.#lastId + 0.5, Date.now());
+    }
     this.#socket.send(encodeCommand(command, this.#socket.protocol));
   }
 
@@ -252,8 +283,9 @@ export class Client {
     this.#receivedAt = Date.now();
     this.#pingedAt = 0;
     const pending = this.#pending.get(event.id);
-    if (pending) this.#onReply(pending, event);
-    else this.#onEvent(event);
+    if (!pending) return this.#onEvent(event);
+    this.#allowance?.replied(event.id, this.#receivedAt);
+    this.#onReply(pending, event);
   }
 
   #onEvent(event) {
@@ -292,6 +324,7 @@ export class Client {
   #onWelcome(event) {
     this.#user = event.user;
     this.#limits = { ...this.#limits, ...event.limits };
+    this.#count(0);
     if (!this.#resumeToken || !event.resume) return this.#goOnline(event, event.resume);
     const rooms = {};
     for (const [room, subscription] of this.#subscriptions) if (subscription.since) rooms[room] = subscription.since;
@@ -359,6 +392,7 @@ export class Client {
   // Without `rooms` the session has expired: then each room is joined again.
   #onResumed(welcome, { user, resume, rooms = {} }) {
     if (user) {
+      this.#count(this.#limits.rate?.burst); // the session may have spent all
       this.#user = user;
       this.#setPatterns("subscribed"); // by the server, with the session
     }
@@ -382,6 +416,22 @@ export class Client {
     for (const room of left) this.#sendCommand({ type: "leave", room }, {});
     this.#goOnline(welcome, resume ?? welcome.resume);
     for (const event of events) this.#emit(event);
+    for (const [room, subscription] of this.#subscriptions) if (subscription.owed !== undefined) this.#readLatest(room, subscription);
+  }
+
+  // What a join with `latest` is sent and a session that goes on is not: the last values of a room whose replay was not whole.
+  async #readLatest(room, subscription) {
+    try {
+      let page;
+      do {
+        page = await this.request({ type: "history", room, latest: true, after: page?.messages.at(-1).seq, limit: HISTORY_MAX });
+        if (this.#subscriptions.get(room) !== subscription) return;
+        for (const message of page.messages.filter(({ seq }) => seq <= subscription.owed)) this.#emit({ ...message, type: "message", room, replayed: true });
+      } while (!page.complete);
+      subscription.owed = undefined;
+    } catch {
+      // Without a connection; over the next one the room is asked for anew.
+    }
   }
 
   #onJoined(event) {
@@ -413,6 +463,8 @@ export class Client {
   }
 
   #pause({ room, message, code, retry_after_ms: ms = PAUSE_MS }) {
+    if (room !== undefined) this.#narrow.add(room);
+    else if (code === "rate_limited") this.#count(this.#limits.rate?.burst + this.#pending.size);
     clearTimeout(this.#pauses.get(room));
     this.#pauses.set(room, setTimeout(() => {
       this.#pauses.delete(room);
@@ -508,6 +560,7 @@ export class Client {
     for (const timer of [...Object.values(this.#timers), ...this.#pauses.values()]) clearTimeout(timer);
     this.#timers = {};
     this.#pauses.clear();
+    this.#narrow.clear();
     const socket = this.#socket;
     this.#socket = this.#goodbye = undefined;
     this.#attempt++;

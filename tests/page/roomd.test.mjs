@@ -215,6 +215,72 @@ test("a gap reports what cannot be replayed, and what follows is complete", asyn
   }
 });
 
+test("a session that goes on behind a gap is sent the last value of each key, as a join is", async () => {
+  const own = await Server.start(...RATE, "--history", "5");
+  try {
+    const far = await Relay.to(own);
+    const ann = come(far.ws, { user: "Ann" });
+    const bob = come(`${own.http.replace("http", "ws")}/ws`, { user: "Bob" });
+    await bob.phase("online");
+    await bob.client.request({ type: "create", room: "values", durable: false });
+    await bob.client.join("values");
+    await ann.client.join("values", { latest: true });
+    const value = (key, text) => bob.client.publish("values", text, { key });
+    for (const key of ["a", "b", "c"]) await value(key, `${key}1`);
+    await ann.heard("c1");
+    // Once as it is, and once with a connection that is lost before they come.
+    for (const round of ["2", "3"]) {
+      ann.forget();
+      far.cut();
+      await ann.phase("waiting");
+      await value("b", `b${round}`);
+      for (const text of numbers(1, 10)) await bob.client.publish("values", text);
+      await value("a", `a${round}`);
+      if (round === "3") far.cutAfter("server", 900);
+      far.restore();
+      await ann.until(({ type }) => type === "gap");
+      await ann.heard(`a${round}`);
+      await ann.until(({ message, key }) => key === "c" && message === "c1");
+      const heard = ann.events.filter(({ type, key }) => type === "message" && key);
+      const newest = Object.fromEntries(heard.map(({ key, message }) => [key, message]));
+      assert.deepEqual(newest, { a: `a${round}`, b: `b${round}`, c: "c1" });
+      assert.ok(heard.every(({ replayed }) => replayed));
+    }
+    ann.forget();
+    await value("c", "c2");
+    await ann.heard("c2");
+    assert.deepEqual(ann.texts("values"), ["c2"]);
+    for (const { client } of clients) client.close();
+    far.end();
+  } finally {
+    await own.end();
+  }
+});
+
+test("as many messages are on their way as the rate surely allows, and keep their order where it allows no more", async () => {
+  const own = await Server.start("--rate-burst", "20", "--rate-per-s", "20");
+  try {
+    const far = await Relay.to(own);
+    const [ann, bob] = [come(far.ws, { user: "Ann" }), come(`${own.http.replace("http", "ws")}/ws`, { user: "Bob" })];
+    await Promise.all([ann.client.join("many"), bob.client.join("many")]);
+    far.dropReplies();
+    const sent = numbers(1, 40).map((text) => ann.client.publish("many", text));
+    await bob.heard("20");
+    assert.ok(!bob.texts("many").includes("21"), "it would be refused");
+    far.cut();
+    await ann.phase("waiting");
+    far.restore();
+    const replies = await Promise.all(sent);
+    assert.equal(replies.filter(({ duplicate }) => duplicate).length, 20);
+    await bob.heard("40");
+    assert.deepEqual(bob.texts("many"), numbers(1, 40));
+    for (const { client } of clients) client.close();
+    far.end();
+  } finally {
+    await own.end();
+  }
+});
+
 test("private messages are delivered once, also over a lost connection", async () => {
   const ann = come(line.ws, { user: "Ann2" });
   const bob = come(near(), { user: "Bob2" });

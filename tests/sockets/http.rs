@@ -54,7 +54,7 @@ fn the_page_and_its_files_are_served() {
         assert_eq!(file.status, 200, "{part}");
         let kind = file.field("Content-Type").unwrap();
         let expected = match part.rsplit('.').next() {
-            Some("js") => "text/javascript; charset=utf-8",
+            Some("js") => "text/javascript",
             Some("css") => "text/css; charset=utf-8",
             Some("webmanifest") => "application/manifest+json",
             _ => "image/svg+xml",

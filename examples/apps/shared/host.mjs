@@ -24,6 +24,7 @@ const SHARED = {
   "/page.js": new URL("page.js", import.meta.url),
   "/roomd.js": new URL("src/page/roomd.js", ROOT),
   "/roomd-data.js": new URL("src/page/roomd-data.js", ROOT),
+  "/roomd-rate.js": new URL("src/page/roomd-rate.js", ROOT),
   "/roomd-subscription.js": new URL("src/page/roomd-subscription.js", ROOT),
 };
 

@@ -264,6 +264,28 @@ test("what an agent says who was only cut off is refused once another has the cu
   });
 });
 
+test("an agent whose words have no condition is found by what is checked here", async () => {
+  class Heedless extends WebSocket {
+    send(frame) {
+      super.send(frame.replace(/,"if_key_seq":\d+/, ""));
+    }
+  }
+  const server = await desk();
+  await dispatcher(server);
+  const slow = await agent(server, "Ann", { capacity: 1, thinkMs: () => 600_000, options: { WebSocket: Heedless } });
+  const dana = customer(server, "Dana");
+  await until(() => dana.customer.agent === "Ann");
+  slow.relay.cut();
+  const late = slow.agent.say("Dana", "Are you still there?");
+  await agent(server, "Bob", { capacity: 1 });
+  await dana.over;
+  slow.relay.restore();
+  assert.ok((await late) > 0, "it was refused all the same");
+  const { terms } = decisions(await history(server, DESK));
+  const said = await history(server, roomOf("Dana"));
+  assert.throws(() => conversation(said, "Dana", terms), /Ann answered Dana beside the next agent/);
+});
+
 test("a customer who is handed over is the next agent's at once, and one who is given back is the first", async () => {
   const server = await desk();
   await dispatcher(server);

@@ -8,6 +8,7 @@ mod example;
 mod names;
 mod presence;
 mod private;
+mod publishing;
 mod sessions;
 
 use std::collections::BTreeSet;

@@ -4,13 +4,16 @@
 //! accepted, the reading side of each socket is shut, each reader ends its session, each room runs out of
 //! senders, each thread ends. `assemble/reload.rs` puts other settings in force meanwhile.
 
+mod call_servers;
 mod drain;
+mod key_renewal;
 mod reload;
 #[cfg(feature = "jwt")]
 mod sign_in;
 #[cfg(not(feature = "jwt"))]
 #[path = "assemble/guests_only.rs"]
 mod sign_in;
+mod start_error;
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -18,7 +21,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::drain::DrainProgress;
+use self::key_renewal::KeyRenewal;
 pub use self::reload::check;
+pub use self::start_error::StartError;
 use crate::chat::StoreFailed;
 use crate::engine::Engine;
 use crate::engine::base::clock::Clock;
@@ -32,7 +37,7 @@ use crate::engine::rooms::broker;
 use crate::engine::webhooks::Webhooks;
 use crate::engine::webhooks::dispatcher::Dispatcher;
 use crate::net::accept;
-use crate::net::capacity::{Capacity, Resources, TooSmall};
+use crate::net::capacity::{Capacity, Resources};
 use crate::net::context::ServerContext;
 use crate::net::listeners::{self, LISTENERS, Listener, ServedBy};
 pub use crate::net::listening_socket::ListenAddress;
@@ -56,7 +61,8 @@ pub struct Server {
     capacity: Capacity,
     memory_watch: Arc<MemoryWatch>,
     webhook_sender: Arc<HttpSender>,
-    sign_in: sign_in::SignIn,
+    sign_in: Arc<sign_in::SignIn>,
+    issuer_keys: Arc<KeyRenewal>,
 }
 
 /// A listener of the table, with its socket.
@@ -78,48 +84,6 @@ pub struct Listens<'a> {
     /// IRC.
     pub irc: Option<&'a ListenAddress>,
 }
-
-/// Why a server does not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// This address cannot be listened on; the error names its setting.
-    Listen(String, io::Error),
-    /// The sockets that a service manager passed cannot be used.
-    Passed(io::Error),
-    /// Other machines can reach this address, and the settings do not say whether guests may connect.
-    Undecided(ListenAddress),
-    /// The settings about tokens cannot be applied; a sentence.
-    Tokens(String),
-    /// The history cannot be opened; a sentence that says what to do.
-    Store(Box<dyn std::error::Error + Send + Sync>),
-    /// The machine does not give the few threads that every server needs.
-    Threads(io::Error),
-    /// The machine allows too little for any server.
-    TooSmall(TooSmall),
-    /// The certificate cannot be used; a sentence.
-    Certificate(String),
-}
-
-impl std::fmt::Display for StartError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
-            Self::Passed(error) => write!(f, "cannot use the sockets in LISTEN_FDS: {error}"),
-            Self::Undecided(address) => write!(
-                f,
-                "others than this machine can reach {address}: say --guests on, and whoever comes is let in, \
-                 or --guests off, and only those with a token are"
-            ),
-            Self::Tokens(sentence) => f.write_str(sentence),
-            Self::Store(error) => error.fmt(f),
-            Self::Threads(error) => write!(f, "cannot start a thread: {error}"),
-            Self::TooSmall(error) => error.fmt(f),
-            Self::Certificate(sentence) => f.write_str(sentence),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
 
 /// How a server ended.
 #[derive(Debug)]
@@ -189,7 +153,7 @@ impl Server {
         prepared: T,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<(Self, T), StartError> {
-        let started = self.start_handshakes().and_then(|()| self.watch_memory());
+        let started = self.start_handshakes().and_then(|()| self.watch_memory()).and_then(|()| self.renew_keys());
         if let Err(error) = started.and_then(|()| self.accept(failed)) {
             // What was started is stopped again, which waits for the program's members; its report has nothing to add to
             // the error.
@@ -213,6 +177,7 @@ impl Server {
         ) -> Result<Backend, StartError>,
     ) -> Result<Self, StartError> {
         let certificate = certificate(&settings).map_err(StartError::Certificate)?;
+        let call_servers = call_servers::read(&settings).map_err(StartError::Turn)?;
         let listeners = LISTENERS.into_iter().zip(passed.0.into_iter().chain(std::iter::repeat_with(|| None)));
         let bound = listeners.filter_map(|(listener, passed)| bind(listener, passed, &settings).transpose());
         let bound = bound.collect::<Result<Vec<_>, _>>()?;
@@ -230,7 +195,8 @@ impl Server {
             open_store(&settings, clock, &threads, &dispatcher, Arc::clone(&metrics))?;
         let webhook_sender = Arc::new(HttpSender::new(now.webhook_allow.clone()));
         let sender = Arc::clone(&webhook_sender) as _;
-        let ready = sign_in::open(&now, accounts, clock).and_then(|auth| {
+        let issuer_keys = KeyRenewal::begin(&now);
+        let ready = sign_in::open(&now, accounts, clock, issuer_keys.fetched(&now).as_deref()).and_then(|auth| {
             let unread = |StoreFailed| StartError::Store("the policies of the rooms cannot be read".into());
             let policies = store.policies().map_err(unread)?;
             let unread = |StoreFailed| StartError::Store("the bans from the server cannot be read".into());
@@ -248,7 +214,7 @@ impl Server {
             .with_server_store(server, bans)
             .with_webhooks(Webhooks::new(webhooks, sender, dispatcher));
         engine.set_irc_name(&now.irc_name);
-        engine.set_ice_servers(&now.ice_servers);
+        engine.set_call_servers(call_servers);
         engine.policies.fill(policies);
         engine.writers.set_threads_max(capacity.writers);
         let ready = engine.start_threads();
@@ -262,8 +228,8 @@ impl Server {
         })?;
         let context =
             Arc::new(ServerContext { engine, admission, settings, registering: Default::default(), certificate });
-        let memory_watch = Arc::default();
-        Ok(Self { context, store, listeners: bound, machine, capacity, memory_watch, webhook_sender, sign_in })
+        let (memory_watch, listeners) = (Arc::default(), bound);
+        Ok(Self { context, store, listeners, machine, capacity, memory_watch, webhook_sender, sign_in, issuer_keys })
     }
 
     /// Starts the threads that compute handshakes, where there is TLS.
@@ -406,6 +372,7 @@ impl Server {
         let ServerContext { engine, admission, settings, certificate, .. } = &*self.context;
         engine.close();
         self.memory_watch.close();
+        self.issuer_keys.close();
         admission.close();
         for BoundListener { socket, .. } in &self.listeners {
             socket.shut_down();

@@ -15,6 +15,6 @@ fn main() -> ExitCode {
     for warning in warnings {
         eprintln!("roomd: warning: {warning}");
     }
-    cli::log_output::init(invocation.log_level());
+    cli::log_output::init(invocation.log_level(), invocation.log_format());
     invocation.run()
 }

@@ -31,6 +31,15 @@ pub struct IrcOperator {
     pub digest: [u8; 32],
 }
 
+/// How a log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// In lines for people.
+    Text,
+    /// In lines that are JSON objects.
+    Json,
+}
+
 /// All settings of a server. `Settings::default()` is what `roomd` runs with when none is given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -73,6 +82,10 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// STUN and TURN servers for calls, told to every client.
     pub ice_servers: Vec<IceServer>,
+    /// A file with the secret that the TURN servers without a login share with this one; `None`: there is none.
+    pub turn_secret_file: Option<String>,
+    /// How long a login at such a TURN server is good.
+    pub turn_for: Duration,
     /// Networks of proxies whose word on a client's address counts, in `X-Forwarded-For` and as below;
     /// from other peers it is ignored.
     pub trusted_proxies: Vec<IpNet>,
@@ -116,23 +129,41 @@ pub struct Settings {
     /// From which level on the command `roomd` logs, where `RUST_LOG` does not say it. A program that embeds the server has
     /// a logger of its own.
     pub log_level: LevelFilter,
+    /// How the command `roomd` writes its log.
+    pub log: LogFormat,
+    /// Whether each request over HTTP is logged, in a line.
+    pub log_requests: bool,
     /// The limits that can be set.
     pub limits: Limits,
 }
 
 impl Settings {
     /// These settings for a server that runs with others: what only a start can change is as it is there, that is where
-    /// the server listens, with what permissions, whether with TLS, where and how durably it keeps messages, and when
+    /// the server listens, with what permissions, how it logs, whether with TLS, where and how durably it keeps messages, and when
     /// writers start.
     #[must_use]
     pub fn in_place_of(mut self, running: &Self) -> Self {
-        let Self { listen, unix_mode, lines, irc, irc_name, metrics, admin_socket, data, bus, durability, .. } =
+        let Self { listen, unix_mode, lines, irc, irc_name, metrics, admin_socket, data, bus, durability, log, .. } =
             running.clone();
         if self.tls_cert.is_some() != running.tls_cert.is_some() {
             (self.tls_cert, self.tls_key) = (running.tls_cert.clone(), running.tls_key.clone());
         }
         let limits = Limits { writers: running.limits.writers, ..self.limits };
-        Self { listen, unix_mode, lines, irc, irc_name, metrics, admin_socket, data, bus, durability, limits, ..self }
+        Self {
+            listen,
+            unix_mode,
+            lines,
+            irc,
+            irc_name,
+            metrics,
+            admin_socket,
+            data,
+            bus,
+            durability,
+            log,
+            limits,
+            ..self
+        }
     }
 
     /// The settings of a server for an example or a test: on a free port of this machine and no other, with messages in
@@ -164,6 +195,8 @@ impl Default for Settings {
             tls_key: None,
             origins: Vec::new(),
             ice_servers: Vec::new(),
+            turn_secret_file: None,
+            turn_for: Duration::from_secs(24 * 60 * 60),
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
             address_exempt: loopback(),
@@ -182,6 +215,8 @@ impl Default for Settings {
             jwt_audience: None,
             jwt_name_claim: None,
             log_level: LevelFilter::Info,
+            log: LogFormat::Text,
+            log_requests: false,
             limits: Limits::default(),
         }
     }

@@ -340,3 +340,21 @@ fn roomd_admin_does_through_the_socket_what_it_does_with_a_token() {
     let gone = admin(&socket, &["connections"]).unwrap_err();
     assert!(gone.starts_with("roomd: ") && gone.contains("admin.sock"), "{gone}");
 }
+
+#[test]
+fn a_log_in_json_has_each_request_without_its_token() {
+    let mut serve = Serve::start(&["--listen=127.0.0.1:0", "--lines=off", "--log=json", "--log-requests"]);
+    let address = serve.line.rsplit_once("http://").unwrap().1.to_owned();
+    for (path, shown, status) in
+        [("/api/v1/me?token=hush", "/api/v1/me", 401), ("/hooks/hush", "/hooks", 405), ("/healthz", "/healthz", 200)]
+    {
+        let mut stream = tcp(&address);
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        stream.read_to_string(&mut String::new()).unwrap();
+        let line = serve.log_says("\"message\":\"request\"");
+        assert!(!line.contains("hush"), "{line}");
+        let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&told["method"], &told["path"], &told["status"]), (&"GET".into(), &shown.into(), &status.into()));
+        assert_eq!((&told["address"], &told["level"]), (&"127.0.0.1".into(), &"info".into()));
+    }
+}

@@ -21,11 +21,25 @@ impl SignIn {
     pub fn replace(&self, _: NewSignIn) {}
 }
 
+/// No keys are fetched.
+#[must_use]
+pub fn key_url(_: &Settings) -> Option<&str> {
+    None
+}
+
+/// No keys are fetched.
+///
+/// # Errors
+/// None.
+pub fn check_keys(_: &[u8]) -> Result<(), String> {
+    Ok(())
+}
+
 /// Looks whether the settings ask for tokens.
 ///
 /// # Errors
 /// A sentence.
-pub fn read(settings: &Settings) -> Result<NewSignIn, String> {
+pub fn read(settings: &Settings, _: Option<&[u8]>) -> Result<NewSignIn, String> {
     let Settings { guests, claims, jwt_secret_file, jwt_key, .. } = settings;
     if *guests == Some(false) || *claims == Some(true) || jwt_secret_file.is_some() || jwt_key.is_some() {
         let sentence = "this roomd was built without tokens: whoever comes is a guest, and no name can be claimed";
@@ -38,8 +52,13 @@ pub fn read(settings: &Settings) -> Result<NewSignIn, String> {
 ///
 /// # Errors
 /// The settings ask for tokens.
-pub fn open(settings: &Settings, _: Arc<dyn AccountStore>, _: Clock) -> Result<(Arc<Auth>, SignIn), StartError> {
-    read(settings).map_err(StartError::Tokens)?;
+pub fn open(
+    settings: &Settings,
+    _: Arc<dyn AccountStore>,
+    _: Clock,
+    _: Option<&[u8]>,
+) -> Result<(Arc<Auth>, Arc<SignIn>), StartError> {
+    read(settings, None).map_err(StartError::Tokens)?;
     log::warn!("built without tokens: whoever comes is a guest");
-    Ok((Auth::guests_only(), SignIn))
+    Ok((Auth::guests_only(), Arc::new(SignIn)))
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Server, certificate, decided, sign_in};
+use super::{Server, call_servers, certificate, decided, key_renewal, sign_in};
 use crate::net::capacity::Capacity;
 use crate::settings::Settings;
 
@@ -16,7 +16,8 @@ use crate::settings::Settings;
 /// A sentence.
 pub fn check(settings: &Settings) -> Result<(), String> {
     certificate(settings)?;
-    sign_in::read(settings).map(drop)
+    call_servers::read(settings).map(drop)?;
+    sign_in::read(settings, None).map(drop)
 }
 
 impl Server {
@@ -36,7 +37,11 @@ impl Server {
         let settings = settings.in_place_of(&self.settings());
         decided(&self.listeners, &settings).map_err(|error| error.to_string())?;
         let capacity = self.machine.capacity(&settings.limits).map_err(|error| error.to_string())?;
-        let sign_in = sign_in::read(&settings)?;
+        sign_in::read(&settings, None)?;
+        // An issuer that is away is no mistake in the settings.
+        self.issuer_keys.fetch(&settings);
+        let sign_in = sign_in::read(&settings, self.issuer_keys.fetched(&settings).as_deref())?;
+        let call_servers = call_servers::read(&settings)?;
         let certificate = match (&self.context.certificate, &settings.tls_cert, &settings.tls_key) {
             (Some(certificate), Some(file), Some(key)) => Some((certificate, certificate.read(file, key)?)),
             (None, None, None) => None,
@@ -49,12 +54,23 @@ impl Server {
         }
         self.sign_in.replace(sign_in);
         self.webhook_sender.allow(settings.webhook_allow.clone());
-        engine.set_ice_servers(&settings.ice_servers);
+        engine.set_call_servers(call_servers);
         engine.writers.set_threads_max(capacity.writers);
         engine.set_limits(fitted.clone());
         self.context.settings.store(settings);
+        self.renew_keys().map_err(|error| format!("cannot start a thread: {error}"))?;
         // Last: connections that waited are served by the new settings.
         self.context.admission.set_limits(&fitted, fitted.connections_max);
         Ok(capacity)
+    }
+
+    /// Starts the thread that renews an issuer's keys, if they are at a URL and it does not run yet.
+    pub(super) fn renew_keys(&self) -> std::io::Result<()> {
+        if !self.issuer_keys.wants_thread(&self.context.settings.load()) {
+            return Ok(());
+        }
+        let (context, renewal) = (Arc::clone(&self.context), Arc::clone(&self.issuer_keys));
+        let sign_in = Arc::clone(&self.sign_in);
+        self.context.engine.threads.spawn(key_renewal::ROLE, move || renewal.run(&context.settings, &sign_in))
     }
 }

@@ -33,18 +33,58 @@ impl SignIn {
     }
 }
 
-/// Reads the keys that the settings name.
+/// The URL at which the settings say that an issuer's keys are, if it may be asked.
+#[must_use]
+pub fn key_url(settings: &Settings) -> Option<&str> {
+    let is_url = |key: &&str| key.starts_with("https://") || key.starts_with(PLAIN);
+    settings.jwt_key.as_deref().filter(is_url).filter(|url| check_url(url).is_ok())
+}
+
+/// Looks whether these are the keys of an issuer.
+///
+/// # Errors
+/// Why they are not.
+pub fn check_keys(bytes: &[u8]) -> Result<(), String> {
+    Issuer::with_keys(bytes).map(drop).map_err(|error| format!("it {error}"))
+}
+
+/// What a URL without TLS begins with.
+const PLAIN: &str = "http://";
+
+/// Refuses keys that anybody on the way could replace: without TLS they come from this machine alone.
+fn check_url(url: &str) -> Result<(), String> {
+    let Some(rest) = url.strip_prefix(PLAIN) else { return Ok(()) };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host
+        .strip_prefix("[::1]")
+        .or_else(|| host.strip_prefix("127.0.0.1"))
+        .or_else(|| host.strip_prefix("localhost"));
+    match host {
+        Some(port) if port.is_empty() || port.starts_with(':') => Ok(()),
+        _ => Err(format!("jwt-key {url} has no TLS, so anybody on the way could replace the keys: https://")),
+    }
+}
+
+/// Reads the keys that the settings name in files, and takes those that were fetched, if a URL is named.
 ///
 /// # Errors
 /// A sentence.
-pub fn read(settings: &Settings) -> Result<NewSignIn, String> {
+pub fn read(settings: &Settings, fetched: Option<&[u8]>) -> Result<NewSignIn, String> {
     let read = |path: &String| std::fs::read(path).map_err(|error| format!("cannot read {path}: {error}"));
     let unfit = |path: &String, error: KeyError| format!("{path} {error}");
     let secret = settings.jwt_secret_file.as_ref();
     let secret =
         secret.map(|path| Issuer::with_secret(&read(path)?).map_err(|error| unfit(path, error))).transpose()?;
     let keys = settings.jwt_key.as_ref();
-    let keys = keys.map(|path| Issuer::with_keys(&read(path)?).map_err(|error| unfit(path, error))).transpose()?;
+    keys.map_or(Ok(()), |key| check_url(key))?;
+    let keys = match (keys, key_url(settings)) {
+        (Some(url), Some(_)) => fetched.map(|bytes| Issuer::with_keys(bytes).map_err(|error| unfit(url, error))),
+        (Some(path), None) => {
+            Some(read(path).and_then(|bytes| Issuer::with_keys(&bytes).map_err(|error| unfit(path, error))))
+        }
+        (None, _) => None,
+    };
+    let keys = keys.transpose()?;
     let issuer = secret.into_iter().chain(keys).reduce(Issuer::and);
     let issuer = issuer.map(|issuer| issuer.named(settings.jwt_issuer.clone(), settings.jwt_audience.clone()));
     let issuer = issuer.map(|issuer| issuer.naming_by(settings.jwt_name_claim.clone()));
@@ -61,8 +101,9 @@ pub fn open(
     settings: &Settings,
     accounts: Arc<dyn AccountStore>,
     clock: Clock,
-) -> Result<(Arc<Auth>, SignIn), StartError> {
-    let NewSignIn { rules, issuer } = read(settings).map_err(StartError::Tokens)?;
+    fetched: Option<&[u8]>,
+) -> Result<(Arc<Auth>, Arc<SignIn>), StartError> {
+    let NewSignIn { rules, issuer } = read(settings, fetched).map_err(StartError::Tokens)?;
     let failed = |StoreFailed| StartError::Tokens("the names and keys in the history cannot be read".to_owned());
     let names = Names::new(Arc::clone(&accounts), accounts.accounts().map_err(failed)?);
     let names = names.with_subjects(accounts.subjects().map_err(failed)?);
@@ -72,5 +113,5 @@ pub fn open(
     let tokens = Jwt::open(accounts, issuer, clock.now().at).map_err(failed)?;
     let issuer = tokens.issuer();
     let auth = Auth::new(names, (devices, display_names), Box::new(tokens), rules);
-    Ok((Arc::clone(&auth), SignIn { auth, issuer }))
+    Ok((Arc::clone(&auth), Arc::new(SignIn { auth, issuer })))
 }

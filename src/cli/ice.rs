@@ -1,4 +1,5 @@
-//! The text of a server for calls: `stun:HOST:PORT`, or `turn:USER:CREDENTIAL@HOST:PORT`.
+//! The text of a server for calls: `stun:HOST:PORT`, or `turn:USER:CREDENTIAL@HOST:PORT`, or without a login where a
+//! secret is shared (`--turn-secret-file`).
 //!
 //! Parsed while the settings are read, on the main thread. RFC 7064 and RFC 7065 define the URI of such a
 //! server; it has no place for the name and the credential that a TURN server asks for, so these stand
@@ -53,9 +54,8 @@ pub fn parse(text: &str) -> Result<IceServer, String> {
     }
     let urls = format!("{scheme}:{place}");
     match (turn, login) {
-        (false, None) => Ok(IceServer { urls, username: None, credential: None }),
+        (_, None) => Ok(IceServer { urls, username: None, credential: None }),
         (false, Some(_)) => problem("a STUN server asks for no name"),
-        (true, None) => problem("a TURN server needs USER:CREDENTIAL@"),
         (true, Some(login)) => match login.split_once(':').map(|(user, credential)| (plain(user), plain(credential))) {
             Some((username @ Some(_), credential @ Some(_))) => Ok(IceServer { urls, username, credential }),
             _ => problem("USER and CREDENTIAL are not empty, and other characters than letters and digits %XX"),
@@ -83,6 +83,7 @@ mod tests {
         let stun = |urls: &str| IceServer { urls: urls.to_owned(), username: None, credential: None };
         for (text, server) in [
             ("stun:stun.example.org", stun("stun:stun.example.org")),
+            ("turn:turn.example.org", stun("turn:turn.example.org")),
             ("stuns:[2001:db8::1]:5349", stun("stuns:[2001:db8::1]:5349")),
             ("turn:ann:s3cret@a.org:3478?transport=tcp", with_login("turn:a.org:3478?transport=tcp", "ann", "s3cret")),
             ("turns:a%3Ab:%2C%40%C3%A4@[::1]", with_login("turns:[::1]", "a:b", ",@ä")),
@@ -105,7 +106,6 @@ mod tests {
             ("stun:a.org?transport=udp", "after ? a TURN server has transport=udp or transport=tcp, and nothing else"),
             ("turn:u:c@a.org?x", "after ? a TURN server has transport=udp or transport=tcp, and nothing else"),
             ("stun:u:c@a.org", "a STUN server asks for no name"),
-            ("turn:a.org", "a TURN server needs USER:CREDENTIAL@"),
             ("turn:hush@a.org", "USER and CREDENTIAL are not empty, and other characters than letters and digits %XX"),
             ("turn:hush:@a.org", "USER and CREDENTIAL are not empty, and other characters than letters and digits %XX"),
             (

@@ -12,14 +12,17 @@ use env_logger::{Builder, Target, WriteStyle};
 use log::LevelFilter;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::log_json;
+use crate::settings::LogFormat;
+
 /// Bytes that a pipe takes without blocking when it says that it can be written to (`PIPE_BUF`, pipe(7)).
 const PIECE: usize = 4096;
 
 /// The variable that says from which level on is logged, for each module.
 const FILTER: &str = "RUST_LOG";
 
-/// Makes log lines go to standard error from now on: those that `RUST_LOG` names, or else from this level on.
-pub fn init(level: LevelFilter) {
+/// Makes log lines go to standard error from now on, in this format: those that `RUST_LOG` names, or else from this level on.
+pub fn init(level: LevelFilter, format: LogFormat) {
     let mut logger = Builder::new();
     match filter() {
         Some(filter) => logger.parse_filters(&filter),
@@ -33,7 +36,15 @@ pub fn init(level: LevelFilter) {
         // The logger cannot see that there is a terminal behind our own output.
         logger.write_style(WriteStyle::Always);
     }
-    let logger = logger.target(Target::Pipe(Box::new(LogOutput { to: io::stderr(), dropped: 0 }))).build();
+    if format == LogFormat::Json {
+        logger.write_style(WriteStyle::Never);
+        logger.format(|out, record| {
+            let time = out.timestamp_millis().to_string();
+            writeln!(out, "{}", log_json::line(record, &time))
+        });
+    }
+    let output = LogOutput { to: io::stderr(), dropped: 0, format };
+    let logger = logger.target(Target::Pipe(Box::new(output))).build();
     log::set_max_level(logger.filter());
     log::set_boxed_logger(Box::new(logger)).expect("this is the only logger of the process");
     set_level(level);
@@ -57,13 +68,20 @@ struct LogOutput<W> {
     to: W,
     /// Lines that were dropped since the last that was written.
     dropped: u64,
+    format: LogFormat,
 }
 
 impl<W: Write + AsFd> Write for LogOutput<W> {
     /// Writes a line, or drops it; takes it whole in any case. Does not block.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.dropped > 0 && self.is_ready() {
-            let note = format!("[{} log lines were dropped: nobody read them]\n", self.dropped);
+            let note = match self.format {
+                LogFormat::Text => format!("[{} log lines were dropped: nobody read them]\n", self.dropped),
+                LogFormat::Json => format!(
+                    "{{\"level\":\"warn\",\"message\":\"log lines were dropped\",\"count\":{}}}\n",
+                    self.dropped
+                ),
+            };
             self.to.write_all(note.as_bytes())?;
             self.dropped = 0;
         }
@@ -101,7 +119,7 @@ mod tests {
     #[test]
     fn lines_that_nobody_reads_are_dropped_and_counted() {
         let (mut reader, writer) = io::pipe().unwrap();
-        let mut output = LogOutput { to: writer, dropped: 0 };
+        let mut output = LogOutput { to: writer, dropped: 0, format: LogFormat::Text };
         let line = [&[b'x'; 99][..], b"\n"].concat();
         for _ in 0..10_000 {
             output.write_all(&line).unwrap();

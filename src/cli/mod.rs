@@ -21,6 +21,7 @@ mod format;
 mod ice;
 #[cfg(feature = "chat")]
 mod invite;
+mod log_json;
 pub mod log_output;
 mod manual;
 mod origin;
@@ -47,7 +48,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory as _, FromArgMatches as _, va
 use log::LevelFilter;
 
 use crate::assemble;
-use crate::settings::Settings;
+use crate::settings::{LogFormat, Settings};
 use data::DataCommand;
 use sources::Gathered;
 use tls::{TlsArguments, TlsCommand};
@@ -85,6 +86,15 @@ impl Invocation {
         match self {
             Self::Serve(settings) => settings.log_level,
             _ => LevelFilter::Info,
+        }
+    }
+
+    /// How the command writes its log.
+    #[must_use]
+    pub fn log_format(&self) -> LogFormat {
+        match self {
+            Self::Serve(settings) => settings.log,
+            _ => LogFormat::Text,
         }
     }
 

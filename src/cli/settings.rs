@@ -16,11 +16,12 @@ use crate::cli::format::{
     self, Format, Print, address, auto_or_count, base_path, bus, bytes, choice, count, ice_servers, irc_name,
     irc_operators, mode, networks, optional_text, or_off, origins, path, switch, time, webhook_targets,
 };
-use crate::settings::Settings;
+use crate::settings::{LogFormat, Settings};
 use crate::store::Durability;
 use roomd_cli::value::{DAY, GIB, KIB, MIB, MILLISECOND};
 
 const MANY: u32 = 1_000_000;
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// What of a running server a reloaded setting changes.
@@ -108,6 +109,11 @@ settings! {
         /// Every client is told them. Write special characters as %XX. Other users of the machine
         /// can see a flag, so a credential is better in the file.
         "ice-server", ice_servers, NewConnections, ice_servers();
+        /// The secret that TURN servers share with this one (coturn's static-auth-secret), the text
+        /// of a file: each user is told a login of their own for those in --ice-server that have none.
+        "turn-secret-file", turn_secret_file, NewConnections, optional_text("path");
+        /// How long such a login is good. A connection that lasts longer gets none but by resuming.
+        "turn-for", turn_for, NewConnections, time(MINUTE..=366 * DAY);
         /// Proxies that say in X-Forwarded-For who their client is; nobody else is believed.
         "trusted-proxy", trusted_proxies, NewConnections, networks();
         /// Whether those proxies begin each connection with a PROXY header, version 1 or 2.
@@ -137,8 +143,9 @@ settings! {
         /// The secret of an issuer whose tokens are accepted, for HS256: the bytes of a file.
         "jwt-secret-file", jwt_secret_file, AtOnce, optional_text("path");
         /// The public key of an issuer whose tokens are accepted: RSA (RS256), P-256 (ES256) or
-        /// Ed25519 (EdDSA), in PEM, or several as a JSON Web Key Set.
-        "jwt-key", jwt_key, AtOnce, optional_text("path");
+        /// Ed25519 (EdDSA), in PEM, or several as a JSON Web Key Set; or the https:// URL of one,
+        /// which is read at the start and each five minutes.
+        "jwt-key", jwt_key, AtOnce, optional_text("path or URL");
         /// What the issuer's tokens must say in iss. Without it, anything is accepted.
         "jwt-issuer", jwt_issuer, AtOnce, optional_text("text");
         /// What the issuer's tokens must say in aud. Without it, a token that has one is refused.
@@ -265,6 +272,12 @@ settings! {
     }
 
     "Log" {
+        /// How the log is written: in lines for people, or as JSON, one object a line, with time,
+        /// level, module, message, and what else a line tells.
+        "log", log, Restart, choice([("text", LogFormat::Text), ("json", LogFormat::Json)]);
+        /// Whether each request over HTTP is logged: method, path, status, how long it took, address.
+        /// Paths are without their queries and without tokens.
+        "log-requests", log_requests, AtOnce, switch();
         /// From which level on it is logged what happens. RUST_LOG goes before it, and can name
         /// modules.
         "log-level", log_level, AtOnce,

@@ -16,6 +16,7 @@ use clap::ArgMatches;
 
 use crate::cli::file::{self, FileSetting, Read};
 use crate::cli::settings::{Setting, settings};
+use crate::engine::users::call_servers::needs_login;
 use crate::settings::Settings;
 use roomd_cli::value::{bytes_text, time_text};
 
@@ -154,7 +155,8 @@ impl Draft {
 
     /// The rules between two settings.
     fn check(&self) -> Result<(), String> {
-        let Settings { limits, listen, lines, irc, irc_tls, tls_cert, .. } = &self.settings;
+        let Settings { limits, listen, lines, irc, irc_tls, tls_cert, ice_servers, turn_secret_file, .. } =
+            &self.settings;
         if limits.ping >= limits.pong_timeout {
             return Err(format!(
                 "{} must be less than {} ({} is not less than {})",
@@ -173,6 +175,14 @@ impl Draft {
                 let (first, second) = (self.subject(first), self.subject(name));
                 return Err(format!("{first} and {second} must differ (both are {address})"));
             }
+        }
+        let unnamed = ice_servers.iter().find(|server| needs_login(server));
+        if let (Some(server), None) = (unnamed, turn_secret_file) {
+            return Err(format!(
+                "{} {}: a TURN server needs USER:CREDENTIAL@, or --turn-secret-file",
+                self.subject("ice-server"),
+                server.urls,
+            ));
         }
         if *irc_tls == Some(true) && tls_cert.is_none() {
             return Err(format!("{} needs --tls-cert and --tls-key", self.subject("irc-tls")));
@@ -200,11 +210,17 @@ impl Draft {
         let settings = &self.settings;
         let no_issuer = settings.jwt_secret_file.is_none() && settings.jwt_key.is_none();
         let keys = format!("{} or {}", self.source("jwt-key"), self.source("jwt-secret-file"));
+        let turn = format!("a TURN server without a login in {}", self.source("ice-server"));
         let rows = [
             (
                 "proxy-protocol",
                 settings.proxy_protocol && settings.trusted_proxies.is_empty(),
                 self.source("trusted-proxy"),
+            ),
+            (
+                "turn-secret-file",
+                settings.turn_secret_file.is_some() && !settings.ice_servers.iter().any(needs_login),
+                turn,
             ),
             ("jwt-issuer", settings.jwt_issuer.is_some() && no_issuer, keys.clone()),
             ("jwt-audience", settings.jwt_audience.is_some() && no_issuer, keys.clone()),

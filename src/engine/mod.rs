@@ -34,6 +34,7 @@ use rooms::hooks::HookRates;
 use rooms::hub::{Hub, Opener};
 use rooms::inbox::RoomHandle;
 use rooms::policy_index::PolicyIndex;
+use users::call_servers::CallServers;
 use users::directory::Directory;
 use users::login_worker::LoginWorker;
 use users::remote_conversations::RemoteConversations;
@@ -43,9 +44,7 @@ use webhooks::Webhooks;
 use crate::auth::{Auth, Claimed};
 use crate::chat::admin::{ServerBan, ServerBans};
 use crate::chat::device::DeviceLabel;
-use crate::chat::{
-    Authors, Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, Secret, UserName, Welcome,
-};
+use crate::chat::{Authors, Code, End, Event, Identity, Limits, Refusal, RoomName, Secret, UserName, Welcome};
 use crate::store::hooks::MemoryHooks;
 use crate::store::server::MemoryServer;
 use crate::store::{HookStore, ServerStore, Store};
@@ -101,7 +100,7 @@ pub struct Engine {
     /// The limits in force, which are exchanged whole: see [`Engine::set_limits`].
     pub limits: Arc<ArcCell<Limits>>,
     /// Servers for calls, which each client is told.
-    pub ice_servers: ArcCell<[IceServer]>,
+    pub call_servers: ArcCell<CallServers>,
     /// The figures of this server.
     pub metrics: Arc<Metrics>,
     connections: AtomicU64,
@@ -153,7 +152,7 @@ impl Engine {
             hook_rates: HookRates::default(),
             webhooks: Webhooks::default(),
             limits,
-            ice_servers: ArcCell::default(),
+            call_servers: ArcCell::default(),
             connections: AtomicU64::new(0),
             created: Mutex::new(Some(BTreeMap::new())),
         })
@@ -192,8 +191,8 @@ impl Engine {
     }
 
     /// Sets the servers for calls that clients are told from now on.
-    pub fn set_ice_servers(&self, servers: &[IceServer]) {
-        self.ice_servers.store(servers);
+    pub fn set_call_servers(&self, servers: CallServers) {
+        self.call_servers.store(servers);
     }
 
     /// Names the server on IRC; the first name stays.
@@ -238,7 +237,8 @@ impl Engine {
     #[must_use]
     pub fn welcome(&self, who: Identity, limits: Arc<Limits>, session: u64, resume: Option<Arc<str>>) -> Event {
         let is_let_in = !who.is_guest() || self.auth.admits_guests();
-        let ice_servers = if is_let_in { self.ice_servers.load() } else { Arc::default() };
+        let ice_servers =
+            if is_let_in { self.call_servers.load().told(&who.user, self.clock.now().at) } else { Arc::default() };
         let who = self.with_display_name(who);
         Event::Welcome(Welcome { who, session, resume, limits, ice_servers })
     }

@@ -6,9 +6,11 @@
 
 pub mod accept;
 pub mod capacity;
+mod connector;
 pub mod context;
 pub mod conversation;
 pub mod echo;
+pub mod fetch;
 pub mod http;
 pub mod incoming;
 pub mod irc;

@@ -71,10 +71,16 @@ impl RemoteAddress {
         if !self.is_proxy(context) {
             return Ok(None);
         }
-        let ip = proxies::forwarded(request, &context.settings.load().trusted_proxies).unwrap_or(self.ip);
-        let mut client = Self { ip, pass: None };
+        let mut client = Self { ip: self.client_of(context, request), pass: None };
         client.count(context)?;
         Ok(Some(client))
+    }
+
+    /// The address of the client of a request, as a trusted proxy reports it.
+    #[must_use]
+    pub fn client_of(&self, context: &ServerContext, request: &RequestHead<'_>) -> IpAddr {
+        let forwarded = |_| proxies::forwarded(request, &context.settings.load().trusted_proxies);
+        self.is_proxy(context).then_some(()).and_then(forwarded).unwrap_or(self.ip)
     }
 
     /// Whether a trusted proxy says that its client uses TLS. The first proxy of several has met the client.

@@ -134,6 +134,11 @@ impl Server {
         }
     }
 
+    /// Has it read its settings again.
+    pub fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
+    }
+
     /// Ends it; all that it has logged.
     pub fn stop(mut self) -> String {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();

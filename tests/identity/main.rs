@@ -8,6 +8,7 @@
 mod chatting;
 mod harness;
 mod issuer;
+mod issuer_keys;
 mod keys;
 mod openness;
 mod silence;

@@ -107,6 +107,30 @@ fn the_welcome_names_the_servers_for_calls_if_there_are_any() {
     assert_eq!(welcome(&[])["ice_servers"], Value::Null);
 }
 
+#[test]
+fn each_user_has_a_login_of_their_own_at_a_turn_server_that_shares_the_secret() {
+    let path = std::env::temp_dir().join(format!("roomd-turn-{}", std::process::id()));
+    std::fs::write(&path, "north\n").unwrap();
+    let server = TestServer::with(|settings| {
+        settings.ice_servers = vec![IceServer { urls: "turn:a.org".to_owned(), username: None, credential: None }];
+        settings.turn_secret_file = Some(path.to_str().unwrap().to_owned());
+        settings.turn_for = std::time::Duration::from_secs(3_600);
+    });
+    std::fs::remove_file(&path).unwrap();
+    let now_s = server.engine().clock.now().at.0 / 1_000;
+    let mut credentials = Vec::new();
+    for user in ["Anna", "Bob"] {
+        let welcome = WebSocketClient::open(&server, &format!("/ws?user={user}&format=json")).event_of("welcome");
+        let told = &welcome["ice_servers"][0];
+        let (ends, of) = told["username"].as_str().unwrap().split_once(':').unwrap();
+        assert_eq!((&told["urls"], of), (&json!("turn:a.org"), user));
+        let ends: u64 = ends.parse().unwrap();
+        assert!(ends >= now_s + 3_600 && ends <= server.engine().clock.now().at.0 / 1_000 + 3_600, "{ends}");
+        credentials.push(told["credential"].clone());
+    }
+    assert_ne!(credentials[0], credentials[1]);
+}
+
 #[cfg(feature = "jwt")]
 #[test]
 fn a_client_that_has_yet_to_authenticate_is_told_of_no_servers_for_calls() {

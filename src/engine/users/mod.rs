@@ -4,6 +4,7 @@
 
 pub mod bookmarks;
 pub mod bots;
+pub mod call_servers;
 pub mod close_watchers;
 mod connected;
 pub mod devices;

@@ -83,6 +83,16 @@ enum Purpose {
     Events(EventStream),
 }
 
+impl Purpose {
+    /// The status of the response with which it begins.
+    fn status(&self) -> u16 {
+        match self {
+            Self::WebSocket(_) => 101,
+            Self::Events(_) => 200,
+        }
+    }
+}
+
 /// Answers requests, in a frame of its own that is gone when a conversation begins: the stack that a thread has
 /// touched once stays resident as long as the connection. What only other requests need is not inlined into it. `Some`:
 /// the last request became a conversation, whose client has sent these bytes already.
@@ -147,11 +157,31 @@ fn next(
     let mut rest = buffer.split_off(head);
     let mut fields = head::fields();
     let (request, _) = head::parse(buffer, &mut fields)?.expect("the head was read whole");
+    let begun = Instant::now();
     let next = answer(here, &request, &mut rest, state);
     // RFC 9110 §9.3.2: whatever the response to a HEAD is, it has no body.
     let next = next.unwrap_or_else(|error| Next::error(error, request.method == "HEAD"));
+    if here.context.settings.load().log_requests {
+        log_request(here, &request, &next, begun);
+    }
     *buffer = rest;
     Ok(next)
+}
+
+/// Logs a request in one line. The path is a client's text, so it is escaped and not long; what is behind `?` and the token of a
+/// hook are left out.
+#[inline(never)]
+fn log_request(here: &RequestSource<'_>, request: &RequestHead<'_>, next: &Next, begun: Instant) {
+    let status = match next {
+        Next::Answer { response, .. } => response.status(),
+        Next::Converse(conversation) => conversation.purpose.status(),
+        Next::Gone => return,
+    };
+    let path = request.path.find("/hooks/").map_or(request.path, |at| &request.path[..at + "/hooks".len()]);
+    let path: String = path.chars().take(200).collect();
+    let method: String = request.method.chars().take(20).collect();
+    let address = here.remote.client_of(here.context, request);
+    log::info!(target: "roomd::request", method:%, path:% = path.escape_debug(), status, took:? = begun.elapsed(), address:%; "request");
 }
 
 fn answer(

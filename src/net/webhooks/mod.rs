@@ -5,7 +5,6 @@
 //! since both would name another address. Each call ends within `TIMEOUT`.
 
 pub mod addresses;
-mod connector;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use ureq::unversioned::transport::NextTimeout;
 use ureq::{Agent, Error};
 
 use self::addresses::Reachable;
-use self::connector::DirectConnector;
+use super::connector::DirectConnector;
 use crate::chat::webhook::WebhookUrl;
 use crate::engine::webhooks::sender::{SignedDelivery, WebhookAnswer, WebhookSender};
 use crate::settings::WebhookTarget;

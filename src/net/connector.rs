@@ -1,6 +1,7 @@
-//! The connections to receivers of webhooks: a socket to one of the addresses that were checked, with TLS for `https`.
+//! The connections of the HTTP client, to receivers of webhooks and to where keys are fetched from: a socket to one of the
+//! addresses that were resolved for it, with TLS for `https`.
 //!
-//! Called by the HTTP client on a thread that delivers. Certificates are checked as the system does, against the name in
+//! Called by the HTTP client on the thread that asks. Certificates are checked as the system does, against the name in
 //! the URL. What is connected is cut when the sender closes.
 
 use std::fmt;

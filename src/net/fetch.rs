@@ -1,0 +1,62 @@
+//! Reading what is at a URL that the operator named, such as an issuer's keys.
+//!
+//! No redirect is followed and no proxy asked, since both would name another place than the operator did. Each call ends within
+//! `TIMEOUT`, and sooner when the fetcher is closed.
+
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::config::Config;
+use ureq::unversioned::resolver::DefaultResolver;
+
+use super::connector::DirectConnector;
+
+/// How long it may take, from the name of the host to the end of the answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long resolving the name, and how long connecting, may take of it.
+const STEP_TIMEOUT: Duration = Duration::from_secs(4);
+/// Bytes of an answer, at most.
+const BYTES_MAX: u64 = 256 * 1024;
+
+/// See the module.
+pub struct Fetcher {
+    agent: Agent,
+}
+
+impl Default for Fetcher {
+    fn default() -> Self {
+        let config = Config::builder()
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .timeout_global(Some(TIMEOUT))
+            .timeout_resolve(Some(STEP_TIMEOUT))
+            .timeout_connect(Some(STEP_TIMEOUT))
+            .max_idle_connections(0)
+            .max_response_header_size(16 * 1024)
+            .user_agent(concat!("roomd/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Self { agent: Agent::with_parts(config, DirectConnector::default(), DefaultResolver::default()) }
+    }
+}
+
+impl Fetcher {
+    /// What is at the URL. Blocks for ten seconds at most.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in a few words.
+    pub fn get(&self, url: &str) -> Result<Vec<u8>, String> {
+        let mut response = self.agent.get(url).call().map_err(|error| error.to_string())?;
+        let status = response.status();
+        if status.as_u16() != 200 {
+            return Err(format!("the answer is {status}"));
+        }
+        response.body_mut().with_config().limit(BYTES_MAX).read_to_vec().map_err(|error| error.to_string())
+    }
+
+    /// Cuts what is being read; nothing is read any more.
+    pub fn close(&self) {
+        self.agent.clone().shutdown();
+    }
+}

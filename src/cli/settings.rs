@@ -110,7 +110,7 @@ settings! {
         /// can see a flag, so a credential is better in the file.
         "ice-server", ice_servers, NewConnections, ice_servers();
         /// The secret that TURN servers share with this one (coturn's static-auth-secret), the text
-        /// of a file: each user is told a login of their own for those in --ice-server that have none.
+        /// of a file: each user is told a login of their own for those in --ice-server without one.
         "turn-secret-file", turn_secret_file, NewConnections, optional_text("path");
         /// How long such a login is good. A connection that lasts longer gets none but by resuming.
         "turn-for", turn_for, NewConnections, time(MINUTE..=366 * DAY);

@@ -300,6 +300,24 @@ fn a_replay_that_the_database_breaks_off_ends_no_session() {
 }
 
 #[test]
+fn a_server_that_is_behind_while_the_database_is_away_does_not_speak_of_another_epoch() {
+    let Some((database, servers)) = two() else { return };
+    database.lose_notes();
+    let (mut ann, _) = open(&servers[0], "Ann");
+    let joined = join(&mut ann, "den");
+    let _watcher = WebSocketClient::json(&servers[1], "den", "Watcher");
+    let seq = say(&mut ann, "seen here alone");
+    // The other has yet to look for it.
+    database.stop();
+    let since = json!({"epoch": joined["epoch"], "seq": seq});
+    let (mut back, _) = open(&servers[1], "Bob");
+    let answer = back.ask(json!({"type": "join", "room": "den", "since": since}));
+    assert!(answer["code"] == "unavailable" || answer["recovered"] == true, "{answer}");
+    database.start();
+    until("it is known", || back.ask(json!({"type": "join", "room": "den", "since": since}))["recovered"] != false);
+}
+
+#[test]
 fn of_two_servers_that_are_asked_at_once_one_has_the_session_in_the_end() {
     let Some((database, servers)) = two() else { return };
     let (mut ann, token) = open(&servers[0], "Ann");

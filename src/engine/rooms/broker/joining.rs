@@ -17,7 +17,8 @@ impl Broker {
     /// Lets a client in, if its room's policy allows it: that of all servers. Where it cannot be had, a room with a
     /// policy lets nobody in.
     pub(super) fn join(&mut self, mut join: Box<PendingJoin>) {
-        let caught_up = self.settle_history(join.request.options.since.as_ref().map(|since| since.seq));
+        let named = join.request.options.since.as_ref().map(|since| since.seq);
+        let caught_up = self.settle_history(named);
         let undispatched = self.undispatched_from();
         join.request.options.from = undispatched.unwrap_or_default();
         let (member, connection) = (join.seat.number(), join.request.connection);
@@ -27,7 +28,8 @@ impl Broker {
         if caught_up.is_err() && self.room.has_policy() {
             let refusal = Refusal::new(Code::Unavailable, "Who may join cannot be told now; try again");
             self.answer_join(member, Err(refusal));
-        } else if undispatched.is_err() {
+        } else if undispatched.is_err() || caught_up.is_err() && named > Some(self.room.newest()) {
+            // It has seen more than is known here: that is no other history.
             let refusal = Refusal::new(Code::Unavailable, "What was said cannot be told now; try again");
             self.answer_join(member, Err(refusal));
         } else {

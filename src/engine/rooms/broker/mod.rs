@@ -30,7 +30,9 @@ use shared::brings_foreign;
 use crate::chat::members::MemberId;
 use crate::chat::receipts::GATHERED_FOR;
 use crate::chat::room::{Effect, Input, Room};
-use crate::chat::{Appended, Draft, Event, Id, Refusal, RemoteAttendance, RoomRequest, Slow, StoreFailed, UserName};
+use crate::chat::{
+    Appended, Draft, Event, Id, Recovery, Refusal, RemoteAttendance, RoomRequest, Slow, StoreFailed, UserName,
+};
 use crate::engine::base::clock::Clock;
 use crate::engine::base::oneshot;
 use crate::engine::base::queue::InboxReceiver;
@@ -289,8 +291,14 @@ impl Broker {
             }
             BrokerCommand::Resume(resume) => {
                 // A member that is not up to date is not refused for it: it is in already.
-                _ = self.settle_history(Some(resume.since.seq()));
+                let seq = resume.since.seq();
+                let is_behind = self.settle_history(Some(seq)).is_err() && seq > self.room.newest();
+                let before = self.resumed.len();
                 self.resume(*resume);
+                // It has seen more than is known here: that is no other history.
+                for (_, (resumed, _)) in self.resumed.iter_mut().skip(before).filter(|_| is_behind) {
+                    resumed.recovery = Recovery::Unavailable;
+                }
             }
             BrokerCommand::Request { member, request, id } => {
                 self.settle_before(&request);

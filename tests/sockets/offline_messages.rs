@@ -4,6 +4,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
+use roomd::Settings;
 use serde_json::{Value, json};
 
 use crate::harness::issuer::{claim, connect, welcomed};
@@ -256,6 +257,32 @@ fn messages_to_an_earlier_guest_are_not_delivered_to_the_owner_of_the_name() {
     owner.wait_for_type("private");
     assert_eq!(history(&mut owner), 1);
     connect(&server, "/ws?room=den", &token).wait_for("Bob joined the room");
+}
+
+#[test]
+fn the_owner_of_a_name_who_resumes_a_conversation_is_not_given_what_a_guest_of_the_name_said() {
+    let place = Place::new("resumed-owner");
+    let patient = |settings: &mut Settings| settings.limits.grace = Duration::from_secs(60);
+    for server in [TestServer::with(patient), place.server(patient)] {
+        let mut bob = WebSocketClient::multi(&server, "Bob");
+        let mut guest = WebSocketClient::multi(&server, "Ann");
+        let secret = guest.ask(json!({"type": "private", "to": "Bob", "message": "a secret"}));
+        bob.wait_for_type("private");
+        guest.leave();
+        let ann = roomd::chat::UserName::parse("Ann").unwrap();
+        until("the guest is gone", || !server.engine().directory.is_used(&ann));
+        let (mut owner, welcome) = welcomed(&server, &claim(&server, "Ann"));
+        owner.ask(json!({"type": "private", "to": "Bob", "message": "hello"}));
+        drop(owner);
+        let mut back = WebSocketClient::open(&server, "/ws?format=json");
+        back.event_of("welcome");
+        let seen = json!({"dm:Ann:Bob": {"epoch": secret["epoch"], "seq": 0}});
+        back.ask(json!({"type": "resume", "resume": welcome["resume"], "rooms": seen}));
+        bob.ask(json!({"type": "private", "to": "Ann", "message": "the last"}));
+        let texts = std::iter::repeat_with(|| back.wait_for_type("private")["message"].clone());
+        let texts: Vec<_> = texts.take_while(|text| text != "the last").collect();
+        assert!(!texts.contains(&json!("a secret")), "{texts:?}");
+    }
 }
 
 #[test]

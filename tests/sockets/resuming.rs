@@ -10,8 +10,6 @@ use roomd::store::Page;
 use serde_json::{Value, json};
 
 use crate::harness::fixed_page::FixedPage;
-use crate::harness::issuer::{claim, welcomed};
-use crate::harness::place::Place;
 use crate::harness::{LineClient, TestServer, WebSocketClient, until};
 
 /// A server that keeps a session for a while after its connection is lost.
@@ -454,30 +452,4 @@ fn a_guest_who_resumes_a_conversation_is_not_given_what_an_earlier_guest_of_the_
     let resumed = back.ask(json!({"type": "resume", "resume": token, "rooms": seen}));
     assert_eq!(resumed["rooms"]["dm:Ann:Bob"]["missed"], 1, "{resumed}");
     assert_eq!(back.wait_for_type("private")["message"], "hello");
-}
-
-#[test]
-fn the_owner_of_a_name_who_resumes_a_conversation_is_not_given_what_a_guest_of_the_name_said() {
-    let place = Place::new("resumed-owner");
-    let kept = place.server(|settings| settings.limits.grace = Duration::from_secs(60));
-    for server in [patient(), kept] {
-        let mut bob = WebSocketClient::multi(&server, "Bob");
-        let mut guest = WebSocketClient::multi(&server, "Ann");
-        let secret = guest.ask(json!({"type": "private", "to": "Bob", "message": "a secret"}));
-        bob.wait_for_type("private");
-        guest.leave();
-        let ann = UserName::parse("Ann").unwrap();
-        until("the guest is gone", || !server.engine().directory.is_used(&ann));
-        let (mut owner, welcome) = welcomed(&server, &claim(&server, "Ann"));
-        owner.ask(json!({"type": "private", "to": "Bob", "message": "hello"}));
-        drop(owner);
-        let mut back = WebSocketClient::open(&server, "/ws?format=json");
-        back.event_of("welcome");
-        let seen = json!({"dm:Ann:Bob": {"epoch": secret["epoch"], "seq": 0}});
-        back.ask(json!({"type": "resume", "resume": welcome["resume"], "rooms": seen}));
-        bob.ask(json!({"type": "private", "to": "Ann", "message": "the last"}));
-        let texts = std::iter::repeat_with(|| back.wait_for_type("private")["message"].clone());
-        let texts: Vec<_> = texts.take_while(|text| text != "the last").collect();
-        assert!(!texts.contains(&json!("a secret")), "{texts:?}");
-    }
 }

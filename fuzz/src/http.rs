@@ -179,6 +179,7 @@ fn answer(request: &RequestHead<'_>, body: Vec<u8>) {
         origin,
         address: from,
         base_path: "",
+        operator: None,
         authenticated: None,
     };
     well_formed(&routes::answer(&CONTEXT, &mut visit));

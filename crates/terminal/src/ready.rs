@@ -49,7 +49,7 @@ pub fn read(matches: &ArgMatches) -> Result<Ready, String> {
 }
 
 impl Ready {
-    /// Asks the server. Blocks for [`PATIENCE`], and as long again.
+    /// Asks the server. Blocks for two seconds, and as long again, at most.
     ///
     /// # Errors
     /// A sentence: why it is not ready.

@@ -92,6 +92,27 @@ fn reads_until(client: &mut WebSocketClient, last: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_server_of_the_same_build_changes_no_table_and_one_of_another_build_does() {
+    let Some(database) = Database::new() else { return };
+    let _first = server(&database);
+    // The transaction that has written each trigger and function last.
+    let written = || {
+        let sql = "SELECT string_agg(xmin::text, ' ' ORDER BY oid) FROM";
+        let functions = format!("{sql} pg_proc WHERE pronamespace = current_schema()::regnamespace");
+        database.psql(&format!("{sql} pg_trigger; {functions}"))
+    };
+    let before = written();
+    let _second = server(&database);
+    assert_eq!(written(), before);
+    database.psql("COMMENT ON TABLE installation IS 'of another build'");
+    let _third = server(&database);
+    assert_ne!(written(), before);
+    let now = written();
+    let _fourth = server(&database);
+    assert_eq!(written(), now);
+}
+
+#[test]
 fn what_is_said_edited_and_deleted_on_three_servers_is_shown_on_each_once_and_in_one_order() {
     let Some(database) = Database::new() else { return };
     let servers = [server(&database), server(&database), server(&database)];

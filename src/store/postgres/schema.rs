@@ -11,6 +11,15 @@ use crate::store::administration::AdministrationError;
 const VERSION: i32 = 2;
 /// The oldest PostgreSQL that has all that is used, as it counts its versions.
 const SERVER_MIN: i32 = 140_000;
+/// What stands beside the tables of the first version; each can be run again.
+const LATER: &str = concat!(
+    include_str!("changes.sql"),
+    include_str!("server.sql"),
+    include_str!("failover.sql"),
+    include_str!("functions.sql")
+);
+/// How often it is tried to bring the database up to date while other servers work on it.
+const ATTEMPTS: usize = 5;
 /// Names the locks: "room".
 const LOCK: i32 = 0x726f_6f6d;
 
@@ -73,12 +82,23 @@ pub fn connect(config: &Config) -> Result<DatabaseLink, Unusable> {
     Ok(link)
 }
 
-/// Makes the tables if there are none, and the functions of this version.
+/// Makes the tables if there are none, and the functions of this version, unless a server of the same build has done so:
+/// that takes locks for which others wait. The comment on a table says of which build they are.
 ///
 /// # Errors
 /// The database is as it was.
 pub fn prepare(link: &mut DatabaseLink, config: &Config) -> Result<(), Unusable> {
-    let unusable = |error: LinkError| Unusable(format!("{} cannot be used: {error}", name_of(config)));
+    let mut prepared = prepare_once(link);
+    for _ in 1..ATTEMPTS {
+        if !prepared.as_ref().is_err_and(LinkError::may_pass) {
+            break;
+        }
+        prepared = prepare_once(link);
+    }
+    prepared.map_err(|error| Unusable(format!("{} cannot be used: {error}", name_of(config))))
+}
+
+fn prepare_once(link: &mut DatabaseLink) -> Result<(), LinkError> {
     link.transact("", |link| {
         // Two servers that start at once make them one after the other.
         link.execute("SELECT pg_advisory_xact_lock($1, hashtext(current_schema()) + 1)", &[&LOCK])?;
@@ -97,12 +117,15 @@ pub fn prepare(link: &mut DatabaseLink, config: &Config) -> Result<(), Unusable>
             link.execute(sql, &[&VERSION, &seed.cast_signed()])?;
         }
         check_version(link)?;
-        link.run(include_str!("changes.sql"))?;
-        link.run(include_str!("server.sql"))?;
-        link.run(include_str!("failover.sql"))?;
-        link.run(include_str!("functions.sql"))
+        let sql = "SELECT d, d IS NOT DISTINCT FROM obj_description('installation'::regclass, 'pg_class') \
+                   FROM encode(sha256(convert_to($1, 'UTF8')), 'hex') AS d";
+        let build = link.row(sql, &[&LATER])?.map(|row| (row.get::<_, String>(0), row.get(1)));
+        if let Some((digest, false)) = build {
+            link.run(LATER)?;
+            link.run(&format!("COMMENT ON TABLE installation IS '{digest}'"))?;
+        }
+        Ok(())
     })
-    .map_err(unusable)
 }
 
 /// Whether the tables are those of this roomd.

@@ -109,12 +109,7 @@ impl WebSocketClient {
     pub fn ask(&mut self, mut command: Value) -> Value {
         command["id"] = json!("asked");
         self.command(&command);
-        loop {
-            let event = self.event();
-            if event["id"] == "asked" {
-                return event;
-            }
-        }
+        self.answer("asked").unwrap_or_else(|code| panic!("the connection was closed with {code}"))
     }
 
     /// Reads what its room has sent to it up to now, in JSON.
@@ -137,6 +132,23 @@ impl WebSocketClient {
                 Ok(Message::Text(text)) => return text.to_string(),
                 Ok(Message::Ping(_)) => self.socket.flush().unwrap(),
                 other => panic!("no text: {other:?}"),
+            }
+        }
+    }
+
+    /// The answer to a command with this id; the error is the code with which the connection was closed instead.
+    pub fn answer(&mut self, id: &str) -> Result<Value, u16> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => {
+                    let event: Value = serde_json::from_str(&text).unwrap();
+                    if event["id"] == id {
+                        return Ok(event);
+                    }
+                }
+                Ok(Message::Ping(_)) => self.socket.flush().unwrap(),
+                Ok(Message::Close(Some(frame))) => return Err(frame.code.into()),
+                other => panic!("no answer: {other:?}"),
             }
         }
     }

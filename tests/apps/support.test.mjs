@@ -247,7 +247,7 @@ test("what an agent says who was only cut off is refused once another has the cu
   await dispatcher(server);
   const slow = await agent(server, "Ann", { capacity: 1, thinkMs: () => 600_000 });
   const dana = customer(server, "Dana");
-  await until(() => dana.customer.agent === "Ann");
+  await until(() => slow.agent.conversations.get("Dana")?.newest > 0); // she has said hello
   slow.relay.cut();
   const late = slow.agent.say("Dana", "Are you still there?");
   await agent(server, "Bob", { capacity: 1 });
@@ -274,7 +274,8 @@ test("an agent whose words have no condition is found by what is checked here", 
   await dispatcher(server);
   const slow = await agent(server, "Ann", { capacity: 1, thinkMs: () => 600_000, options: { WebSocket: Heedless } });
   const dana = customer(server, "Dana");
-  await until(() => dana.customer.agent === "Ann");
+  await until(() => slow.agent.conversations.get("Dana")?.newest > 0); // she has said hello
+  slow.client.leave = async () => {}; // she speaks before she hears that Dana is somebody else's
   slow.relay.cut();
   const late = slow.agent.say("Dana", "Are you still there?");
   await agent(server, "Bob", { capacity: 1 });

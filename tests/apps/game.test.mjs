@@ -90,7 +90,8 @@ test("four players send 60 inputs a second, and each comes back to the same snak
     const back = await eventually(() => snakeOf(watcher.game, "Ann"), (snake) => (assert.ok(snake && !snake.asleep), snake));
     assert.equal(back.place, away.place);
     assert.ok(back.score >= away.score);
-    if (away.trail.length > 0) assert.ok(Math.hypot(back.trail[0].x - away.trail[0].x, back.trail[0].y - away.trail[0].y) < 200, "another snake");
+    // Whoever has come back may have met somebody since.
+    if (away.trail.length > 0 && back.trail.length > 0) assert.ok(Math.hypot(back.trail[0].x - away.trail[0].x, back.trail[0].y - away.trail[0].y) < 200, "another snake");
     await eventually(() => ann.game.mine, (mine) => assert.ok(mine && !mine.asleep));
   }
   for (const { game } of others) assert.equal(game.refused, 0);

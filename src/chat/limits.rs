@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+// ANCHOR: slow
 /// What a room does with a member whose outbox is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slow {
@@ -17,6 +18,7 @@ pub enum Slow {
     /// `Drop`; more keys than fit close the connection with 4450.
     Latest,
 }
+// ANCHOR_END: slow
 
 /// When the writer thread of a client starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,6 +26,7 @@ use crate::chat::speaker::Speaker;
 use crate::chat::time::Time;
 use crate::chat::visibility::Visibility;
 
+// ANCHOR: input
 /// An input of a room.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -50,6 +51,7 @@ pub enum Input {
     /// Time has passed.
     Tick,
 }
+// ANCHOR_END: input
 
 /// A connection's request to join.
 #[derive(Clone, Debug)]

@@ -233,6 +233,7 @@ impl Room {
             .map_or(Vec::new(), |gathered| gathered.advances.into_iter().map(|advance| advance.mark).collect())
     }
 
+    // ANCHOR: step
     /// Takes one input; appends what follows from it to `effects`.
     pub fn step(&mut self, input: Input, now: Moment, effects: &mut Vec<Effect>) {
         self.last_input = now.since_start;
@@ -259,6 +260,7 @@ impl Room {
             }
         }
     }
+    // ANCHOR_END: step
 
     fn join(
         &mut self,

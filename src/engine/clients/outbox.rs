@@ -346,11 +346,13 @@ impl Outbox {
                 &merged
             }
         };
+        // ANCHOR: taken
         let taken = if state.backlog.is_empty() && !state.writing {
             self.send(&mut state, segments)
         } else {
             self.keep(&mut state, segments, mode)
         };
+        // ANCHOR_END: taken
         self.want_writer(state);
         taken
     }

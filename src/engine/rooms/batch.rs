@@ -121,6 +121,7 @@ impl Batch {
         self.messages
     }
 
+    // ANCHOR: append
     /// Encodes an event for everybody.
     pub fn append(&mut self, event: &Event) {
         let messages = u32::from(event.is_message());
@@ -138,6 +139,7 @@ impl Batch {
             }
         }
     }
+    // ANCHOR_END: append
 
     /// Encodes an event for one member; `None` when its encoding cannot express the event.
     pub fn own(&mut self, event: &Event, id: Option<&Id>, encoding: Encoding) -> Option<Segment> {

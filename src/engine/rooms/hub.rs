@@ -296,6 +296,7 @@ impl Hub {
     ) -> Result<(Seat, InboxSender<BrokerCommand>), Refusal> {
         // A look into the policies takes their lock, so it comes first; most joins find an open room and need none.
         let class = if self.has(room) { class } else { class.or_else(|| Some(self.class(room, kind))) };
+        // ANCHOR: reserve
         let (number, inbox, opened) = {
             let mut state = self.state.lock();
             if state.closing {
@@ -316,6 +317,7 @@ impl Hub {
                 }
             }
         };
+        // ANCHOR_END: reserve
         let seat = Seat::of_room(self, room, number);
         if let Some(opened) = opened {
             self.open(*opened)?;
@@ -392,6 +394,7 @@ impl Hub {
         })
     }
 
+    // ANCHOR: release
     fn release(&self, room: &RoomName) {
         let last = {
             let mut state = self.state.lock();
@@ -406,6 +409,7 @@ impl Hub {
         // The sender is dropped outside the lock: that may end the broker.
         drop(last);
     }
+    // ANCHOR_END: release
 
     /// Rooms that are opened from now on have these bounds: see [`crate::chat::Limits`].
     pub fn set_limits(&self, rooms_max: usize, address_rooms_max: usize) {

@@ -327,6 +327,7 @@ fn send_request(
     inbox.send(BrokerCommand::Request { member, request, id }).map_err(|_| RoomGone)
 }
 
+// ANCHOR: drop
 impl Drop for RoomHandle {
     fn drop(&mut self) {
         if !self.left {
@@ -335,3 +336,4 @@ impl Drop for RoomHandle {
         }
     }
 }
+// ANCHOR_END: drop

@@ -166,6 +166,7 @@ impl Journal {
         self.inbox.recv_deadline(due)
     }
 
+    // ANCHOR: handle
     fn handle(&mut self, first: JournalRequest) {
         let mut bytes = self.take(first);
         while self.batch.len() < REQUESTS_MAX && bytes < BYTES_MAX {
@@ -178,6 +179,7 @@ impl Journal {
         }
         while self.maintenance.is_urgent() && self.maintain() {}
     }
+    // ANCHOR_END: handle
 
     /// The inbox is empty: does what there is to do until a request arrives.
     fn idle(&mut self) {

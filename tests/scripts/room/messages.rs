@@ -4,6 +4,7 @@ use roomd::chat::Limits;
 
 use crate::stage::Stage;
 
+// ANCHOR: stored
 #[test]
 fn nothing_is_shown_before_it_is_stored_and_then_in_order() {
     Stage::new().among(&["Ann", "Bob"]).check(
@@ -23,6 +24,7 @@ fn nothing_is_shown_before_it_is_stored_and_then_in_order() {
         ",
     );
 }
+// ANCHOR_END: stored
 
 #[test]
 fn a_message_that_is_not_stored_is_refused_to_its_author_and_the_room_goes_on() {

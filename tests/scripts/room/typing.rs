@@ -16,6 +16,7 @@ fn a_typing_notice_is_best_effort_and_sent_once() {
     );
 }
 
+// ANCHOR: six_seconds
 #[test]
 fn typing_ends_after_six_seconds_unless_it_is_renewed() {
     Stage::new().among(&["Ann", "Bob"]).check(
@@ -36,6 +37,7 @@ fn typing_ends_after_six_seconds_unless_it_is_renewed() {
         ",
     );
 }
+// ANCHOR_END: six_seconds
 
 #[test]
 fn a_message_ends_typing_without_a_further_notice() {

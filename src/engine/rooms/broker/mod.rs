@@ -204,6 +204,7 @@ impl Broker {
         }
     }
 
+    // ANCHOR: round
     /// Applies a command and those that follow it, and delivers; how many they were.
     fn round(&mut self, first: BrokerCommand, inbox: &InboxReceiver<BrokerCommand>) -> usize {
         let mut count = 1;
@@ -219,6 +220,7 @@ impl Broker {
         self.finish();
         count
     }
+    // ANCHOR_END: round
 
     fn finish(&mut self) {
         self.settle();
@@ -311,6 +313,7 @@ impl Broker {
         }
     }
 
+    // ANCHOR: step_room
     fn step_room(&mut self, input: Input) {
         let before = self.room.drafts().len();
         let mut effects = std::mem::take(&mut self.effects);
@@ -319,6 +322,7 @@ impl Broker {
         self.carry_out(&mut effects);
         self.effects = effects;
     }
+    // ANCHOR_END: step_room
 
     /// A query, a change of the policy and an ephemeral message come after every message that was sent before them. What names a message that
     /// the room does not know of comes after what other servers have stored.

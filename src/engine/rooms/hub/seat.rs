@@ -79,6 +79,7 @@ impl Seat {
     }
 }
 
+// ANCHOR: drop
 impl Drop for Seat {
     fn drop(&mut self) {
         if let Holds::Room(hub) = &self.holds {
@@ -86,3 +87,4 @@ impl Drop for Seat {
         }
     }
 }
+// ANCHOR_END: drop

@@ -366,6 +366,7 @@ impl Server {
         self.context.admission.served()
     }
 
+    // ANCHOR: stop
     /// Ends the server: every client gets what waits for it, a goodbye and a close. Blocks for at
     /// most `drain` and two seconds, of which a drain before it has had its part.
     pub fn stop(self) -> Report {
@@ -388,6 +389,7 @@ impl Server {
         }
         Report { running, panics: engine.threads.panics(), deliveries: engine.deliveries() }
     }
+    // ANCHOR_END: stop
 }
 
 /// Whether the settings say if guests may connect, where other machines can.

@@ -115,6 +115,7 @@ impl Model for Resuming {
         Some(next)
     }
 
+    // ANCHOR: properties
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("what was seen has no gap and no double", |_, state: &State| {
@@ -131,6 +132,7 @@ impl Model for Resuming {
             }),
         ]
     }
+    // ANCHOR_END: properties
 }
 
 impl Specification for Resuming {

@@ -11,6 +11,7 @@ use super::step::Step;
 #[derive(Clone, Debug, Default)]
 pub struct SleepSet(Vec<(char, Step)>);
 
+// ANCHOR: sleep_set
 impl SleepSet {
     /// Whether the next step of this actor sleeps.
     pub fn contains(&self, actor: char) -> bool {
@@ -27,3 +28,4 @@ impl SleepSet {
         Self(self.0.iter().filter(|(_, asleep)| asleep.is_independent_of(step)).cloned().collect())
     }
 }
+// ANCHOR_END: sleep_set

@@ -12,6 +12,7 @@ use super::step::Step;
 ///
 /// An actor is a character, so that an order is a text. An actor that waits for something (a lock, a message, an
 /// answer) is not enabled until it is there; if none is enabled and one still waits, [`finish`](Self::finish) says so.
+// ANCHOR: world
 pub trait World {
     /// The actors that can take a step now.
     fn enabled(&self) -> Vec<char>;
@@ -27,6 +28,7 @@ pub trait World {
     /// # Errors
     /// What should be otherwise: a result, or that an actor waits for ever.
     fn finish(self) -> Result<(), String>;
+    // ANCHOR_END: world
 
     /// The next step of an actor that is enabled: what it does, and what it touches. Where nothing is said of it, it is
     /// taken to touch everything.

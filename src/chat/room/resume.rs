@@ -122,6 +122,7 @@ impl Room {
         (position.epoch == self.epoch).then_some(position.seq)
     }
 
+    // ANCHOR: missed
     /// Whether all events after this number can be replayed, and those that memory replays: none where
     /// the store keeps the history, and else the changes of earlier messages first. `None` is a number of
     /// another history.
@@ -142,4 +143,5 @@ impl Room {
         let changes = changes.into_iter().map(|message| Event::changed(message));
         (Recovery::Whole, changes.chain(messages.into_iter().cloned().map(Event::Message)).collect())
     }
+    // ANCHOR_END: missed
 }

@@ -161,6 +161,7 @@ impl Threads {
         running
     }
 
+    // ANCHOR: run_job
     /// Runs one job of a thread that goes on afterwards. A panic ends that job alone: it is recorded, and
     /// the result is `None`.
     pub fn run_job<T>(&self, role: &'static str, job: impl FnOnce() -> T) -> Option<T> {
@@ -170,6 +171,7 @@ impl Threads {
         }
         result.ok()
     }
+    // ANCHOR_END: run_job
 
     /// Records a panic that was caught in a thread.
     pub fn record_panic(&self, thread: &str) {

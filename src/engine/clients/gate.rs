@@ -50,6 +50,7 @@ impl Gate {
         })
     }
 
+    // ANCHOR: open
     /// Delivers what was held; later deliveries pass directly.
     pub fn open(&self) {
         {
@@ -70,6 +71,7 @@ impl Gate {
         // Which may cut this gate: not under its lock.
         self.share.relieve();
     }
+    // ANCHOR_END: open
 
     fn hold(&self, held: &mut Held, segments: &[Segment], mode: DeliveryMode) -> Result<(), Undelivered> {
         if mode == DeliveryMode::Policy(Slow::Latest) {
@@ -152,6 +154,7 @@ impl HoldsEvents for Gate {
 }
 
 impl Recipient for Gate {
+    // ANCHOR: deliver
     fn deliver(&self, delivery: Delivery<'_>, mode: DeliveryMode) -> Result<(), Undelivered> {
         let held = {
             let mut held = self.held.lock();
@@ -165,6 +168,7 @@ impl Recipient for Gate {
         self.share.relieve();
         delivered
     }
+    // ANCHOR_END: deliver
 
     fn is_drained(&self) -> bool {
         self.held.lock().is_none() && self.outbox.is_drained()

@@ -417,6 +417,7 @@ impl Bounds {
 }
 
 impl State {
+    // ANCHOR: pop_oldest
     /// Removes the session that expires first; with `now`, only if it has expired by then.
     fn pop_oldest(&mut self, now: Option<Instant>) -> Option<Session> {
         let is_over = |until: Instant| now.is_none_or(|now| until <= now);
@@ -430,6 +431,7 @@ impl State {
         }
         None
     }
+    // ANCHOR_END: pop_oldest
 
     /// Removes the session of this address that expires first. It stays queued.
     fn pop_oldest_of(&mut self, address: Option<Address>) -> Option<Session> {

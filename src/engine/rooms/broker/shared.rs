@@ -158,6 +158,7 @@ impl SharedBroker {
 }
 
 impl Shortcut<BrokerCommand> for SharedBroker {
+    // ANCHOR: shortcut
     fn handle(&self, command: BrokerCommand, pending: &Pending) -> Handled<BrokerCommand> {
         let Some(mut slot) = self.slot.try_lock() else { return Handled::Not(command) };
         let Slot::Live(live) = &mut *slot else { return Handled::Not(command) };
@@ -167,6 +168,7 @@ impl Shortcut<BrokerCommand> for SharedBroker {
         }
         carry_out(&mut slot, command)
     }
+    // ANCHOR_END: shortcut
 }
 
 /// In a frame of its own: a sender whose command is not carried out needs no stack for it.

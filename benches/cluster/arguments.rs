@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser as _;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, Command, value_parser};
+
+use crate::option_values::{many, one, option};
 
 pub struct Arguments {
     pub servers: Vec<usize>,
@@ -82,16 +84,4 @@ fn command() -> Command {
         .arg(Arg::new("quick").long("quick").action(ArgAction::SetTrue).help("A part of it, once, in a minute"))
         .arg(Arg::new("write").long("write").action(ArgAction::SetTrue).help("Write the tables into docs/performance.md"))
         .arg(Arg::new("bench").long("bench").hide(true).action(ArgAction::SetTrue))
-}
-
-fn option(name: &'static str, value: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(value)
-}
-
-fn one<T: Clone + Send + Sync + 'static>(found: &ArgMatches, name: &str) -> T {
-    found.get_one::<T>(name).expect("it has a default").clone()
-}
-
-fn many<T: Clone + Send + Sync + 'static>(found: &ArgMatches, name: &str) -> Vec<T> {
-    found.get_many::<T>(name).expect("it has a default").cloned().collect()
 }

@@ -9,6 +9,8 @@
 mod environment;
 #[path = "../support/message_text.rs"]
 mod message_text;
+#[path = "../support/option_values.rs"]
+mod option_values;
 #[path = "../support/page.rs"]
 mod page;
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Command, value_parser};
 
-use crate::support::options::{hidden, option, pinning, placing, scenario, seconds, switch};
+use crate::support::option_values::option;
+use crate::support::options::{hidden, pinning, placing, scenario, seconds, switch};
 use crate::support::scenario::Scenario;
 use crate::support::server::Kind;
 use crate::support::trial::Conditions;

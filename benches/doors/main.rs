@@ -19,7 +19,8 @@ use std::time::Duration;
 use clap::{ArgMatches, Command};
 
 use door::Door;
-use support::options::{option, seconds, switch};
+use support::option_values::option;
+use support::options::{seconds, switch};
 use support::pinning::{self, Pinning};
 use support::{environment, limits, page};
 use trial::{Figures, Size};

@@ -18,7 +18,8 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Command};
 
-use support::options::{option, switch};
+use support::option_values::option;
+use support::options::switch;
 use support::pinning::{self, Pinning};
 use support::{environment, limits, page};
 

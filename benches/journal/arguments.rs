@@ -5,7 +5,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, Command, value_parser};
+
+use crate::option_values::{many, one, option};
 use roomd::store::Durability;
 
 pub struct Arguments {
@@ -67,18 +69,6 @@ fn command() -> Command {
                 .help("Where the files are: it decides which disk is measured"),
         )
         .arg(Arg::new("bench").long("bench").hide(true).action(ArgAction::SetTrue))
-}
-
-fn option(name: &'static str, value: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(value)
-}
-
-fn one<T: Clone + Send + Sync + 'static>(found: &ArgMatches, name: &str) -> T {
-    found.get_one::<T>(name).expect("it has a default").clone()
-}
-
-fn many<T: Clone + Send + Sync + 'static>(found: &ArgMatches, name: &str) -> Vec<T> {
-    found.get_many::<T>(name).expect("it has a default").cloned().collect()
 }
 
 fn named(name: &str) -> Durability {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use clap::builder::TypedValueParser as _;
 use clap::{ArgMatches, Command, value_parser};
 
-use super::options::{hidden, option, pinning, placing, scenario, seconds, switch};
+use super::option_values::{one, option};
+use super::options::{hidden, pinning, placing, scenario, seconds, switch};
 use super::pinning::Pinning;
 use super::scenario::{LISTED, Scenario};
 use super::server::Kind;
@@ -74,10 +75,6 @@ fn command() -> Command {
                 .help("More arguments for `roomd serve`, separated by spaces"),
         )
         .args(hidden())
-}
-
-fn one<T: Clone + Send + Sync + 'static>(found: &ArgMatches, name: &str) -> T {
-    found.get_one::<T>(name).expect("it has a default").clone()
 }
 
 fn scenarios(found: &ArgMatches) -> Vec<Scenario> {

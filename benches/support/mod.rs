@@ -13,6 +13,7 @@ pub mod environment;
 pub mod generator;
 pub mod limits;
 pub mod message_tag;
+pub mod option_values;
 pub mod options;
 pub mod page;
 pub mod pinning;

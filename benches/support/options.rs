@@ -7,13 +7,10 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches};
 
+use super::option_values::option;
 use super::pinning::Pinning;
 use super::scenario::Scenario;
 use super::server::BARE_ARGUMENT;
-
-pub fn option(name: &'static str, value: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(value)
-}
 
 pub fn switch(name: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue)

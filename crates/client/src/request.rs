@@ -154,9 +154,7 @@ pub fn ask_as_admin(
         AdminAccess::Token(url, token) => ApiRequest { method, resource, token: Some(token), body }.made(url, options),
         AdminAccess::Socket(path) => {
             let request = ApiRequest { method, resource, token: None, body };
-            let (status, body) = request.send_through(path, &format!("/api/v1/{resource}"), options)?;
-            let response = serde_json::from_slice(&body).unwrap_or(Value::Null);
-            if (200..300).contains(&status) { Ok(response) } else { Err(refused(status, &response)) }
+            request.send_through(path, &format!("/api/v1/{resource}"), options)?.made()
         }
     }
 }
@@ -170,11 +168,7 @@ pub fn read_figures_as_admin(access: AdminAccess<'_>, options: &Options) -> Resu
         AdminAccess::Token(url, token) => return read_figures(url, Some(token), options),
         AdminAccess::Socket(path) => path,
     };
-    let request = ApiRequest { method: "GET", resource: "", token: None, body: String::new() };
-    match request.send_through(path, "/metrics", options)? {
-        (200, body) => String::from_utf8(body).map_err(|_| no_answer()),
-        (status, body) => Err(refused(status, &serde_json::from_slice(&body).unwrap_or(Value::Null))),
-    }
+    ApiRequest::read("", None).send_through(path, "/metrics", options)?.text()
 }
 
 /// The figures of a server in Prometheus' text format: with an admin's token, or without one from the port of `--metrics`. Of
@@ -183,15 +177,7 @@ pub fn read_figures_as_admin(access: AdminAccess<'_>, options: &Options) -> Resu
 /// # Errors
 /// The server refuses it, or was not reached.
 pub fn read_figures(url: &str, token: Option<&Secret>, options: &Options) -> Result<String, RequestError> {
-    let address = Address::parse(url).map_err(RequestError::Failed)?;
-    let (_, api) = address.for_api("");
-    let target = format!("{}/metrics", api.strip_suffix("/api/v1/").unwrap_or_default());
-    let request = ApiRequest { method: "GET", resource: "", token, body: String::new() };
-    let (status, body) = request.send_to(address, &target, options).map_err(RequestError::Failed)?;
-    match status {
-        200 => String::from_utf8(body).map_err(|_| no_answer()),
-        _ => Err(refused(status, &serde_json::from_slice(&body).unwrap_or(Value::Null))),
-    }
+    read_beside_api(url, "metrics", token, options).map_err(RequestError::Failed)?.text()
 }
 
 /// Whether the server would serve a further client, and store its messages. Of the options it uses the trust and the timeouts.
@@ -200,14 +186,7 @@ pub fn read_figures(url: &str, token: Option<&Secret>, options: &Options) -> Res
 /// # Errors
 /// A sentence: why it would not, or that it was not reached.
 pub fn check_readiness(url: &str, options: &Options) -> Result<(), String> {
-    let address = Address::parse(url)?;
-    let (_, api) = address.for_api("");
-    let target = format!("{}/readyz", api.strip_suffix("/api/v1/").unwrap_or_default());
-    let request = ApiRequest { method: "GET", resource: "", token: None, body: String::new() };
-    match request.send_to(address, &target, options)? {
-        (200, _) => Ok(()),
-        (status, body) => Err(refused(status, &serde_json::from_slice(&body).unwrap_or(Value::Null)).to_string()),
-    }
+    read_beside_api(url, "readyz", None, options)?.made().map(drop).map_err(|error| error.to_string())
 }
 
 /// The rooms that a server lists for the token's user or, without one, for a guest, with the number of users in each. Of the
@@ -216,8 +195,7 @@ pub fn check_readiness(url: &str, options: &Options) -> Result<(), String> {
 /// # Errors
 /// The server refuses it, or was not reached.
 pub fn list_rooms(url: &str, token: Option<&Secret>, options: &Options) -> Result<Vec<(String, u64)>, RequestError> {
-    let request = ApiRequest { method: "GET", resource: "rooms", token, body: String::new() };
-    let response = request.made(url, options)?;
+    let response = ApiRequest::read("rooms", token).made(url, options)?;
     let rooms = response["rooms"].as_array().ok_or_else(no_answer)?;
     let each = rooms.iter().map(|room| Some((room["room"].as_str()?.to_owned(), room["members"].as_u64()?)));
     each.collect::<Option<_>>().ok_or_else(no_answer)
@@ -233,11 +211,10 @@ fn no_answer() -> RequestError {
 /// # Errors
 /// A sentence: the server was not reached, or does not answer the question.
 pub fn is_token_accepted(url: &str, token: &Secret, options: &Options) -> Result<bool, String> {
-    let request = ApiRequest { method: "GET", resource: "me", token: Some(token), body: String::new() };
-    match request.send(url, options)? {
-        (200, _) => Ok(true),
-        (401, _) => Ok(false),
-        (status, _) => Err(format!("the server answered {status}")),
+    match ApiRequest::read("me", Some(token)).send(url, options)?.status {
+        200 => Ok(true),
+        401 => Ok(false),
+        status => Err(format!("the server answered {status}")),
     }
 }
 
@@ -251,23 +228,26 @@ struct ApiRequest<'a> {
     body: String,
 }
 
-impl ApiRequest<'_> {
-    /// Sends it; the body of the response, if it was carried out.
-    fn made(&self, url: &str, options: &Options) -> Result<Value, RequestError> {
-        let (status, response) = self.send(url, options).map_err(RequestError::Failed)?;
-        if (200..300).contains(&status) { Ok(response) } else { Err(refused(status, &response)) }
+impl<'a> ApiRequest<'a> {
+    /// One that changes nothing.
+    fn read(resource: &'a str, token: Option<&'a Secret>) -> Self {
+        Self { method: "GET", resource, token, body: String::new() }
     }
 
-    /// Sends it on a new connection; the status and the JSON of the response, `Null` if it has none.
-    fn send(&self, url: &str, options: &Options) -> Result<(u16, Value), String> {
+    /// Sends it; the JSON of the response, if it was carried out.
+    fn made(&self, url: &str, options: &Options) -> Result<Value, RequestError> {
+        self.send(url, options).map_err(RequestError::Failed)?.made()
+    }
+
+    /// Sends it on a new connection.
+    fn send(&self, url: &str, options: &Options) -> Result<Response, String> {
         let address = Address::parse(url)?;
         let (_, target) = address.for_api(self.resource);
-        let (status, body) = self.send_to(address, &target, options)?;
-        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+        self.send_to(address, &target, options)
     }
 
-    /// Sends it to this path of a server; the status and the body of the response.
-    fn send_to(&self, address: Address, target: &str, options: &Options) -> Result<(u16, Vec<u8>), String> {
+    /// Sends it to this path of a server.
+    fn send_to(&self, address: Address, target: &str, options: &Options) -> Result<Response, String> {
         let Options { connect_timeout, write_timeout, .. } = *options;
         let (host, _) = address.for_api("");
         let request = self.head_and_body(&host, target);
@@ -276,18 +256,18 @@ impl ApiRequest<'_> {
         let failed = |error: std::io::Error| format!("{host} does not answer: {error}");
         stream.write_all(request.as_bytes()).map_err(failed)?;
         let response = read_to_end(&mut stream, connect_timeout).map_err(failed)?;
-        parse_response(&response).ok_or_else(|| format!("{host} does not answer in HTTP"))
+        Response::parse(&response).ok_or_else(|| format!("{host} does not answer in HTTP"))
     }
 
-    /// Sends it to this path of a server through a unix socket; the status and the body of the response.
-    fn send_through(&self, socket: &Path, target: &str, options: &Options) -> Result<(u16, Vec<u8>), RequestError> {
+    /// Sends it to this path of a server through a unix socket.
+    fn send_through(&self, socket: &Path, target: &str, options: &Options) -> Result<Response, RequestError> {
         let failed = |error: std::io::Error| RequestError::Failed(format!("{}: {error}", socket.display()));
         let mut stream = UnixStream::connect(socket).map_err(failed)?;
         let waits = stream.set_read_timeout(Some(options.connect_timeout));
         waits.and_then(|()| stream.set_write_timeout(Some(options.write_timeout))).map_err(failed)?;
         stream.write_all(self.head_and_body("localhost", target).as_bytes()).map_err(failed)?;
         let response = read_to_end(&mut stream, options.connect_timeout).map_err(failed)?;
-        parse_response(&response).ok_or_else(no_answer)
+        Response::parse(&response).ok_or_else(no_answer)
     }
 
     /// The request, for this host and path.
@@ -303,14 +283,52 @@ impl ApiRequest<'_> {
     }
 }
 
-/// What a status that is none of success means.
-fn refused(status: u16, response: &Value) -> RequestError {
-    let text = |field: &str| response["error"][field].as_str().map(str::to_owned);
-    let sentence = text("message").unwrap_or_else(|| format!("the server answered {status}"));
-    if !(400..500).contains(&status) {
-        return RequestError::Failed(sentence);
+/// What the server answered.
+struct Response {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Response {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
+        let mut head = httparse::Response::new(&mut fields);
+        let httparse::Status::Complete(length) = head.parse(bytes).ok()? else { return None };
+        Some(Self { status: head.code?, body: bytes[length..].to_vec() })
     }
-    RequestError::Refused(text("code").unwrap_or_default(), sentence)
+
+    /// Its JSON, `Null` if it has none, where the request was carried out.
+    fn made(&self) -> Result<Value, RequestError> {
+        if (200..300).contains(&self.status) { Ok(self.json()) } else { Err(self.refusal()) }
+    }
+
+    /// Its text, where the request was carried out.
+    fn text(self) -> Result<String, RequestError> {
+        if self.status == 200 { String::from_utf8(self.body).map_err(|_| no_answer()) } else { Err(self.refusal()) }
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// What a status that is none of success means.
+    fn refusal(&self) -> RequestError {
+        let (status, response) = (self.status, self.json());
+        let text = |field: &str| response["error"][field].as_str().map(str::to_owned);
+        let sentence = text("message").unwrap_or_else(|| format!("the server answered {status}"));
+        if !(400..500).contains(&status) {
+            return RequestError::Failed(sentence);
+        }
+        RequestError::Refused(text("code").unwrap_or_default(), sentence)
+    }
+}
+
+/// Reads what stands beside the interface, under this path of the server.
+fn read_beside_api(url: &str, path: &str, token: Option<&Secret>, options: &Options) -> Result<Response, String> {
+    let address = Address::parse(url)?;
+    let (_, api) = address.for_api("");
+    let target = format!("{}/{path}", api.strip_suffix("/api/v1/").unwrap_or_default());
+    ApiRequest::read("", token).send_to(address, &target, options)
 }
 
 /// Reads up to the end of the stream or the greatest size of a response, and gives up after `timeout`.
@@ -327,12 +345,4 @@ fn read_to_end(stream: &mut impl Read, timeout: Duration) -> std::io::Result<Vec
         }
     }
     Ok(bytes)
-}
-
-fn parse_response(bytes: &[u8]) -> Option<(u16, Vec<u8>)> {
-    let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut head = httparse::Response::new(&mut fields);
-    let httparse::Status::Complete(length) = head.parse(bytes).ok()? else { return None };
-    let status = head.code?;
-    Some((status, bytes[length..].to_vec()))
 }

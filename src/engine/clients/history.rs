@@ -141,7 +141,6 @@ impl Engine {
         marks.ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no message {seq} in {room}")))
     }
 
-    /// Whether the asker's name belonged to the asker already when a message was sent.
     /// Whether a message of a conversation was said since the asker's name is theirs.
     ///
     /// # Errors

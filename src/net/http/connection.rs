@@ -157,11 +157,11 @@ fn next(
     let mut rest = buffer.split_off(head);
     let mut fields = head::fields();
     let (request, _) = head::parse(buffer, &mut fields)?.expect("the head was read whole");
-    let begun = Instant::now();
+    let begun = here.context.settings.load().log_requests.then(Instant::now);
     let next = answer(here, &request, &mut rest, state);
     // RFC 9110 §9.3.2: whatever the response to a HEAD is, it has no body.
     let next = next.unwrap_or_else(|error| Next::error(error, request.method == "HEAD"));
-    if here.context.settings.load().log_requests {
+    if let Some(begun) = begun {
         log_request(here, &request, &next, begun);
     }
     *buffer = rest;

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::postgres::{Folder, Postgres, until};
-use crate::servers::Server;
+use crate::servers::{Engines, Server};
 
 /// What the command says, as JSON.
 fn listed(database: &Postgres) -> Value {
@@ -32,7 +32,8 @@ fn until_listed(database: &Postgres, states: &[&str]) -> Value {
 fn a_server_that_was_killed_is_listed_as_dead_and_one_that_goes_on_as_alive() {
     let Some(database) = Postgres::start_new() else { return };
     let folder = Folder::new();
-    let mut servers: Vec<_> = (0..2).map(|at| Server::start_new(at, Postgres::url(database.port), &folder.0)).collect();
+    let engines = || Engines::database(Postgres::url(database.port));
+    let mut servers: Vec<_> = (0..2).map(|at| Server::start_new(at, engines(), &folder.0)).collect();
     let all = until_listed(&database, &["alive", "alive"]);
     assert_eq!((&all["database"]["timeline"], &all["database"]["synchronous"]), (&1.into(), &false.into()), "{all}");
     assert_ne!(all["servers"][0]["server"], all["servers"][1]["server"]);

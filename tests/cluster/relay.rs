@@ -1,4 +1,4 @@
-//! A relay between a server and the database, whose line can be cut: a partition of the network.
+//! A relay between a server and the database, or its bus, whose line can be cut: a partition of the network.
 //!
 //! Two threads a connection copy bytes. A stalled relay takes and gives nothing, and what is under way then arrives when
 //! it goes on, as after a partition; one that refuses resets what there is and what comes.
@@ -79,10 +79,10 @@ impl Shared {
             if this.wait_while_stalled() == Line::Refused {
                 return reset(client);
             }
-            // A database that is away refuses, and so does its relay.
-            let Ok(database) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return reset(client) };
-            [&client, &database].into_iter().for_each(|end| end.set_nodelay(true).unwrap());
-            let both = [client, database];
+            // What is away refuses, and so does its relay.
+            let Ok(engine) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return reset(client) };
+            [&client, &engine].into_iter().for_each(|end| end.set_nodelay(true).unwrap());
+            let both = [client, engine];
             let clone = || both.each_ref().map(|end| end.try_clone().unwrap());
             let mut connections = this.connections.lock().unwrap();
             connections.retain(|[end, _]| end.peer_addr().is_ok());

@@ -15,21 +15,36 @@ use crate::postgres::{DEADLINE, free_port, until};
 /// Lines of a server's log that are shown when a test fails.
 const LOG_LINES: usize = 60;
 
+/// What a server is given to work on.
+pub struct Engines {
+    /// For `--data`.
+    pub database: String,
+    /// For `--bus`.
+    pub bus: Option<String>,
+}
+
+impl Engines {
+    /// A database, over which servers also send their notes.
+    pub fn database(url: String) -> Self {
+        Self { database: url, bus: None }
+    }
+}
+
 /// See the module.
 pub struct Server {
     /// Where its HTTP port is.
     pub address: String,
-    url: String,
+    engines: Engines,
     log: PathBuf,
     process: Option<Child>,
 }
 
 impl Server {
-    /// Starts the server of this number, on the database at this URL; its log is in `folder`.
-    pub fn start_new(number: usize, url: String, folder: &Path) -> Self {
+    /// Starts the server of this number; its log is in `folder`.
+    pub fn start_new(number: usize, engines: Engines, folder: &Path) -> Self {
         let log = folder.join(format!("server-{number}"));
         let address = format!("127.0.0.1:{}", free_port());
-        let mut server = Self { address, url, log, process: None };
+        let mut server = Self { address, engines, log, process: None };
         server.start();
         server
     }
@@ -42,7 +57,9 @@ impl Server {
     fn try_start(&mut self) -> bool {
         let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_roomd"))
-            .args([&format!("--listen={}", self.address), "--lines=off", "--rate-per-s=0", "--data", &self.url])
+            .args([&format!("--listen={}", self.address), "--lines=off", "--rate-per-s=0"])
+            .args(["--data", &self.engines.database])
+            .args(self.engines.bus.iter().flat_map(|url| ["--bus", url]))
             .env("RUST_LOG", "info")
             .env_remove("ROOMD_TEST_POSTGRES")
             .stdout(Stdio::piped())

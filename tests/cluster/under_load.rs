@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use roomd_load::{AllowedLosses, Phase, Plan, Progress, Report, StopToken};
 
+use crate::bus::Bus;
 use crate::dice::{Dice, number};
-use crate::faults::{Cluster, Fault, one_of_each};
+use crate::faults::{BusLines, Cluster, Fault, one_of_each, one_of_each_of_a_bus};
 use crate::postgres::{DEADLINE, Folder, Postgres, until};
 use crate::relay::Relay;
-use crate::servers::Server;
+use crate::servers::{Engines, Server};
 
 pub const SERVERS: usize = 3;
 const CLIENTS: usize = 24;
@@ -95,18 +96,31 @@ impl Drop for StopAtEnd<'_> {
 #[test]
 fn nothing_is_lost_doubled_or_out_of_order_while_servers_lines_and_the_database_fail() {
     let Some(database) = Postgres::start_new() else { return };
+    fail_and_lose_nothing(database, None, one_of_each);
+}
+
+#[test]
+fn nothing_is_lost_doubled_or_out_of_order_while_the_bus_and_its_lines_fail() {
+    let Some(database) = Postgres::start_new() else { return };
+    fail_and_lose_nothing(database, Some(BusLines::start_new(SERVERS)), one_of_each_of_a_bus);
+}
+
+/// Has one thing after the other fail under load, and sees that nothing is lost.
+fn fail_and_lose_nothing(database: Postgres, bus: Option<BusLines>, faults: fn(&mut Dice, usize) -> Vec<Fault>) {
     let (folder, mut dice) = (Folder::new(), Dice::new());
     let relays: Vec<_> = (0..SERVERS).map(|_| Relay::to(database.port)).collect();
-    let servers =
-        relays.iter().zip(0..).map(|(relay, at)| Server::start_new(at, Postgres::url(relay.port()), &folder.0));
+    let servers = relays.iter().enumerate().map(|(at, relay)| {
+        let bus = bus.as_ref().map(|lines| Bus::url(lines.relays[at].port()));
+        Server::start_new(at, Engines { database: Postgres::url(relay.port()), bus }, &folder.0)
+    });
     let servers: Vec<_> = servers.collect();
-    let (plan, mut cluster) = (plan(&servers), Cluster { database, servers, relays });
+    let (plan, mut cluster) = (plan(&servers), Cluster { database, servers, relays, bus });
     let mut count = 0;
     let report = under_load(&plan, |watch| {
         let wanted = number("ROOMD_FAULTS");
         let seconds_max = if wanted.is_some() { SECONDS_MAX.1 } else { SECONDS_MAX.0 };
         while count == 0 || count < wanted.unwrap_or(0) {
-            for fault in one_of_each(&mut dice, SERVERS) {
+            for fault in faults(&mut dice, SERVERS) {
                 count += 1;
                 fail(fault, fault.duration(&mut dice, seconds_max), &mut cluster);
                 watch.until_served();

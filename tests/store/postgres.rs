@@ -10,7 +10,9 @@ use roomd::chat::{Appended, Body, Outcome, RemoteEvent, Secret, Span, Time};
 use roomd::store::{PageQuery, RoomLog};
 
 use crate::contract::postgres::{psql, server, url};
-use crate::drafts::{OnlyLog as _, delete, edit, message, moderate, page, private_message, room, room_log, user};
+use crate::drafts::{
+    OnlyLog as _, delete, edit, message, message_at, moderate, page, private_message, room, room_log, texts, user,
+};
 use crate::harness::{TestDirectory, TestStore, until};
 
 fn with_store(test: impl FnOnce(&TestDirectory, &TestStore)) {
@@ -65,6 +67,31 @@ fn a_log_tells_what_another_did_before_what_it_stores_itself_and_never_twice() {
         let many: Vec<_> = (0..700).map(|number| message("Bob", &number.to_string(), "")).collect();
         other.append(&many).unwrap();
         assert_eq!(caught_up(&mut *one).len(), 700);
+    });
+}
+
+#[test]
+fn drafts_are_decided_alike_as_a_set_and_one_by_one() {
+    with_store(|_, store| {
+        let [mut set, mut single] = ["den", "hall"].map(|name| room_log(&**store, name));
+        for batch in 0..60 {
+            // Mids come again, also within a batch, and some messages have none.
+            let drafts = (0..batch % 9 + 1).map(|place| {
+                let (author, mid) = (["Ann", "Bob"][place % 2], (batch * 7 + place * 5) % 90);
+                let mid = if mid % 4 == 0 { String::new() } else { format!("m{mid}") };
+                message_at(author, batch as u64, &format!("{batch}.{place}"), &mid)
+            });
+            let mut drafts: Vec<_> = drafts.collect();
+            let as_set = set.outcomes(&drafts).unwrap();
+            // An edit has to be decided, and what comes before it with it.
+            drafts.push(edit("Ann", 10_000, "nothing"));
+            let mut one_by_one = single.outcomes(&drafts).unwrap();
+            assert_eq!(one_by_one.pop(), Some(Outcome::Missing));
+            assert_eq!(as_set, one_by_one, "{drafts:?}");
+        }
+        let [one, other] = ["den", "hall"].map(|name| texts(&page(&**store, name, Span::After(0)).messages));
+        assert_eq!(one, other);
+        assert!(one.len() > 100, "{}", one.len());
     });
 }
 

@@ -1,4 +1,4 @@
-//! A batch of drafts as the parameters of `append_1`, and its answers.
+//! A batch of drafts as the parameters of `append_2`, and its answers.
 //!
 //! Called by the journal, on its thread.
 
@@ -28,10 +28,6 @@ pub struct AppendAnswer {
     pub is_superseded: bool,
 }
 
-/// The outcome of a draft for an epoch that is over.
-#[derive(Clone)]
-struct Superseded;
-
 impl AppendAnswer {
     /// Whether nothing was stored, because the policy has changed.
     pub fn is_stale(&self) -> bool {
@@ -59,6 +55,7 @@ impl AppendAnswer {
 #[derive(Default)]
 struct Columns<'a> {
     rooms: Vec<i32>,
+    places: Vec<i64>,
     operations: Vec<i16>,
     users: Vec<&'a str>,
     recipients: Vec<Option<&'a str>>,
@@ -100,27 +97,25 @@ pub fn store(
     let ids: Vec<_> = appends.iter().map(|append| append.standing.id).collect();
     let names: Vec<_> = appends.iter().map(|append| append.room.as_str()).collect();
     let epochs: Vec<_> = appends.iter().map(|append| &*append.standing.epoch).collect();
-    let newest: Vec<_> = appends.iter().map(|append| number(append.standing.newest)).collect();
     let versions: Vec<_> = appends.iter().map(|append| number(append.standing.version)).collect();
+    let counts: Vec<_> = appends.iter().map(|append| number(append.drafts.len() as u64)).collect();
     let mut columns = Columns::default();
     for (append, room) in appends.iter().zip(1..) {
-        for draft in &append.drafts {
-            columns.push(room, draft)?;
+        for (draft, place) in append.drafts.iter().zip(1..) {
+            columns.push((room, place), draft)?;
         }
     }
     let c = &columns;
-    // What others did is read by the room log, with their edits and in one order.
-    let page = 0;
     let values: [&(dyn ToSql + Sync); 26] = [
         &journal,
         &batch,
         &ids,
         &names,
         &epochs,
-        &newest,
         &versions,
-        &page,
+        &counts,
         &c.rooms,
+        &c.places,
         &c.operations,
         &c.users,
         &c.recipients,
@@ -140,7 +135,7 @@ pub fn store(
         &c.keys_max,
     ];
     let sql =
-        "SELECT i, what, a, b, c, usr FROM append_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+        "SELECT i, what, a, b, c, usr FROM append_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
         $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)";
     let rows = link.query(sql, &values)?;
     answers(&rows, appends)
@@ -167,26 +162,26 @@ fn answers(rows: &[Row], appends: &[AppendRequest]) -> Result<BatchAnswer, LinkE
                 }
             }
             5 => told = true,
-            // Others' messages, which the room log reads.
-            _ => {}
+            _ => return Err(invalid("a row")),
         }
     }
     let mut outcomes = outcomes.into_iter();
     let answer = |(append, (state, ended)): (&AppendRequest, (Option<State>, Option<i64>))| {
         let outcomes: Option<Vec<_>> = outcomes.by_ref().take(append.drafts.len()).collect();
         let (state, outcomes) = state.zip(outcomes).ok_or_else(|| invalid("it is not whole"))?;
-        let outcomes: Result<Vec<_>, Superseded> = outcomes.into_iter().collect();
-        let is_superseded = outcomes.is_err();
+        let outcomes: Option<Vec<_>> = outcomes.into_iter().collect();
+        let is_superseded = outcomes.is_none();
         Ok(AppendAnswer { state, ended, outcomes: outcomes.unwrap_or_default(), is_superseded })
     };
     let rooms = appends.iter().zip(states.into_iter().zip(ended)).map(answer).collect::<Result<_, LinkError>>()?;
     Ok(BatchAnswer { rooms, told })
 }
 
-fn outcome(row: &Row) -> Result<Result<Outcome, Superseded>, LinkError> {
+/// `None`: the draft was for an epoch that is over.
+fn outcome(row: &Row) -> Result<Option<Outcome>, LinkError> {
     let seq = row.get::<_, Option<i64>>(2).unwrap_or_default().cast_unsigned();
-    Ok(Ok(match row.get::<_, Option<i64>>(4) {
-        Some(11) => return Ok(Err(Superseded)),
+    Ok(Some(match row.get::<_, Option<i64>>(4) {
+        Some(11) => return Ok(None),
         Some(1) => Outcome::Stored { seq },
         Some(2) => Outcome::Repeat { seq, at: time(row.get::<_, Option<i64>>(3).unwrap_or_default()) },
         Some(3) => Outcome::Stale,
@@ -207,7 +202,7 @@ fn outcome(row: &Row) -> Result<Result<Outcome, Superseded>, LinkError> {
 }
 
 impl<'a> Columns<'a> {
-    fn push(&mut self, room: i32, draft: &'a Draft) -> Result<(), LinkError> {
+    fn push(&mut self, (room, place): (i32, i64), draft: &'a Draft) -> Result<(), LinkError> {
         let (mut recipient, mut mid, mut about, mut seq, mut moderates, mut change, mut condition) =
             (None, None, None, None, false, None, None);
         let (mut key, mut key_condition) = (None, None);
@@ -238,6 +233,7 @@ impl<'a> Columns<'a> {
         };
         let (reply, reaction) = about_columns(about);
         self.rooms.push(room);
+        self.places.push(place);
         self.operations.push(what);
         self.users.push(draft.speaker.user.as_str());
         self.recipients.push(recipient.map(|user| user.as_str()));

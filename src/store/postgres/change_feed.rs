@@ -157,9 +157,7 @@ impl FeedReader {
     /// Writes the heartbeat; the other servers at work, and whether this one was not among them before.
     fn heartbeat(&self, link: &mut DatabaseLink) -> Result<(BTreeMap<i64, String>, bool), LinkError> {
         // Whether a failover would lose anything is to be known before it.
-        let sql =
-            "UPDATE installation SET synchronous = is_synchronous_1($1) WHERE synchronous <> is_synchronous_1($1)";
-        link.execute(sql, &[&self.waits])?;
+        link.execute("SELECT note_synchronous_1($1)", &[&self.waits])?;
         let is_new = !self.pulse.write(link, self.server, self.rooms.all().len())?;
         let rows = link.query("SELECT o_server, o_about FROM beat_1($1, $2)", &[&self.server, &about()])?;
         let others: BTreeMap<_, _> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio_postgres::Row;
 
 use super::link::{DatabaseLink, LinkError};
+use super::schema;
 use crate::store::cluster::{Cluster, ClusterDatabase, ClusterFigures, ClusterServer, ServerState};
 
 /// How this server is, as it says with each heartbeat.
@@ -79,9 +80,9 @@ pub fn about() -> String {
 /// # Errors
 /// They cannot be read now.
 pub fn read(link: &mut DatabaseLink) -> Result<Cluster, LinkError> {
-    let sql = "SELECT current_setting('server_version'), coalesce(timeline, 0), generation,
-        current_setting('synchronous_standby_names') <> '' AND synchronous FROM installation";
-    let row = link.row(sql, &[])?.ok_or_else(|| LinkError::Invalid("no row of its installation".to_owned()))?;
+    let columns = "current_setting('server_version'), coalesce(timeline, 0), generation,
+        current_setting('synchronous_standby_names') <> '' AND synchronous";
+    let row = schema::installation(link, columns)?;
     let database = ClusterDatabase {
         version: row.get(0),
         timeline: row.get(1),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::link::{DatabaseLink, LinkError, STATEMENT};
+use super::schema;
 
 /// How long it may take to begin new epochs in all rooms.
 const ALL_ROOMS: Duration = Duration::from_secs(120);
@@ -49,7 +50,7 @@ impl Recognition {
             }
             row => row,
         };
-        let row = row?.ok_or_else(|| LinkError::Invalid("no row of its installation".to_owned()))?;
+        let row = row?.ok_or_else(schema::no_installation)?;
         let (system, timeline): (i64, i64) = (row.get(0), row.get(1));
         if last.is_some_and(|(known, later)| known == system && timeline < later) {
             let sentence = "an earlier timeline than before: it is a primary that another has taken the place of";
@@ -84,8 +85,7 @@ impl History {
     /// # Errors
     /// It cannot be read now.
     pub fn read(link: &mut DatabaseLink) -> Result<Self, LinkError> {
-        let row = link.row("SELECT generation, since::text FROM installation", &[])?;
-        let row = row.ok_or_else(|| LinkError::Invalid("no row of its installation".to_owned()))?;
+        let row = schema::installation(link, "generation, since::text")?;
         Ok(Self { generation: row.get(0), since: row.get(1) })
     }
 }

@@ -29,6 +29,25 @@ BEGIN
         ON CONFLICT (kind, subject) DO UPDATE SET changed = excluded.changed, at = excluded.at;
 END $$;
 
+-- Which database this is, and on which timeline.
+CREATE OR REPLACE FUNCTION database_1(OUT o_system bigint, OUT o_timeline bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    BEGIN
+        SELECT system_identifier INTO o_system FROM pg_control_system();
+    EXCEPTION WHEN insufficient_privilege THEN   -- a provider may keep it from us: then by the timeline alone
+        o_system := 0;
+    END;
+    -- The control file has it from the next checkpoint on only.
+    o_timeline := ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
+END $$;
+
+-- Notes whether commits wait for a standby now, for a failover to come. Not where there has been one that no journal has recognized
+-- yet: it is judged by what was so before.
+CREATE OR REPLACE FUNCTION note_synchronous_1(p_waits boolean) RETURNS void LANGUAGE sql AS $$
+    UPDATE installation SET synchronous = is_synchronous_1(p_waits) FROM database_1()
+        WHERE synchronous <> is_synchronous_1(p_waits) AND system = o_system AND timeline = o_timeline
+$$;
+
 -- Recognizes the database at the beginning of each connection of a journal, whose newest acknowledged batch is p_batch. If it has
 -- failed over and may have lost what was acknowledged, because no commit waited for a standby, or if it has lost this batch, all
 -- rooms have new epochs. It fails on a standby.
@@ -38,13 +57,7 @@ CREATE OR REPLACE FUNCTION recognize_1(
 ) LANGUAGE plpgsql AS $$
 DECLARE l installation;
 BEGIN
-    BEGIN
-        SELECT system_identifier INTO o_system FROM pg_control_system();
-    EXCEPTION WHEN insufficient_privilege THEN   -- a provider may keep it from us: then by the timeline alone
-        o_system := 0;
-    END;
-    -- The control file has it from the next checkpoint on only.
-    o_timeline := ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
+    SELECT d.o_system, d.o_timeline INTO o_system, o_timeline FROM database_1() d;
     SELECT * INTO l FROM installation FOR UPDATE;
     o_is_new := l.system IS NOT NULL AND (l.system <> o_system OR l.timeline <> o_timeline);
     o_lost := o_is_new AND NOT l.synchronous OR EXISTS (SELECT 1 FROM journals WHERE journal = p_journal AND batch < p_batch);

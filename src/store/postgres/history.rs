@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::link::{DatabaseLink, LinkError};
 use super::row::{COLUMNS, number, read, receipt_number, receipt_of};
+use super::schema;
 use crate::chat::listed_room::ReadPosition;
 use crate::chat::{Message, Receipt, ReceiptMark, RoomName, Span, Time, UserName};
 use crate::store::columns::{ms, time};
@@ -43,7 +44,7 @@ pub fn standing(link: &mut DatabaseLink, room: &RoomName) -> Result<Standing, Li
     }
     let row = link.row("SELECT first_epoch_1($1)", &[&room.as_str()])?;
     let epoch = row.and_then(|row| row.get::<_, Option<String>>(0));
-    let epoch = epoch.ok_or_else(|| LinkError::Invalid("no row of its installation".to_owned()))?;
+    let epoch = epoch.ok_or_else(schema::no_installation)?;
     Ok(Standing { id: 0, epoch: epoch.into(), newest: 0, version: 0, pruned: 0 })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Called at start, and by the commands. Whatever is not roomd's, or is newer than this roomd, is refused as it is.
 
-use tokio_postgres::Config;
+use tokio_postgres::{Config, Row};
 
 use super::link::{DatabaseLink, LinkError};
 use crate::store::administration::AdministrationError;
@@ -16,7 +16,8 @@ const LATER: &str = concat!(
     include_str!("changes.sql"),
     include_str!("server.sql"),
     include_str!("failover.sql"),
-    include_str!("functions.sql")
+    include_str!("functions.sql"),
+    include_str!("append.sql")
 );
 /// How often it is tried to bring the database up to date while other servers work on it.
 const ATTEMPTS: usize = 5;
@@ -60,12 +61,17 @@ pub fn name_of(config: &Config) -> String {
     format!("the database {name} at {}", host.unwrap_or_else(|| "the local host".to_owned()))
 }
 
+/// Why this database cannot be used.
+pub fn unusable(config: &Config, error: &LinkError) -> Unusable {
+    Unusable(format!("{} cannot be used: {error}", name_of(config)))
+}
+
 /// Connects, and sees whether the database can be used. Blocks for some seconds at most.
 ///
 /// # Errors
 /// It cannot be used.
 pub fn connect(config: &Config) -> Result<DatabaseLink, Unusable> {
-    let unusable = |error: LinkError| Unusable(format!("{} cannot be used: {error}", name_of(config)));
+    let unusable = |error: LinkError| unusable(config, &error);
     let mut link = DatabaseLink::open(config).map_err(unusable)?;
     let row = link.row("SELECT current_setting('server_version_num')::int, current_setting('server_encoding')", &[]);
     if let Some(row) = row.map_err(unusable)? {
@@ -95,7 +101,7 @@ pub fn prepare(link: &mut DatabaseLink, config: &Config) -> Result<(), Unusable>
         }
         prepared = prepare_once(link);
     }
-    prepared.map_err(|error| Unusable(format!("{} cannot be used: {error}", name_of(config))))
+    prepared.map_err(|error| unusable(config, &error))
 }
 
 fn prepare_once(link: &mut DatabaseLink) -> Result<(), LinkError> {
@@ -134,7 +140,7 @@ fn prepare_once(link: &mut DatabaseLink) -> Result<(), LinkError> {
 /// They are not, or there are none.
 pub fn check(link: &mut DatabaseLink, config: &Config) -> Result<(), Unusable> {
     let there = link.row("SELECT to_regclass('installation') IS NOT NULL", &[]);
-    let unusable = |error: LinkError| Unusable(format!("{} cannot be used: {error}", name_of(config)));
+    let unusable = |error: LinkError| unusable(config, &error);
     if !there.map_err(unusable)?.is_some_and(|row| row.get(0)) {
         return Err(Unusable(format!("{} has no history of roomd: start the server on it first", name_of(config))));
     }
@@ -177,6 +183,18 @@ pub fn share(link: &mut DatabaseLink) -> Result<(), LinkError> {
 /// # Errors
 /// It cannot be read.
 pub fn channel(link: &mut DatabaseLink) -> Result<String, LinkError> {
-    let row = link.row("SELECT 'roomd_' || to_hex(seed) FROM installation", &[])?;
-    row.map(|row| row.get(0)).ok_or_else(|| LinkError::Invalid("no row of its installation".to_owned()))
+    Ok(installation(link, "'roomd_' || to_hex(seed)")?.get(0))
+}
+
+/// What the row of the installation says, in these columns.
+///
+/// # Errors
+/// It cannot be read, or there is none.
+pub fn installation(link: &mut DatabaseLink, columns: &str) -> Result<Row, LinkError> {
+    link.row(&format!("SELECT {columns} FROM installation"), &[])?.ok_or_else(no_installation)
+}
+
+/// That the row of the installation is gone.
+pub fn no_installation() -> LinkError {
+    LinkError::Invalid("no row of its installation".to_owned())
 }

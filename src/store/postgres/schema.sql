@@ -14,7 +14,7 @@ CREATE TABLE installation (
 CREATE TABLE journals (
     journal  bigint PRIMARY KEY,             -- drawn when the journal's thread starts
     batch    bigint   NOT NULL DEFAULT 0,
-    outcomes bigint[] NOT NULL DEFAULT '{}', -- of that batch: number, time, kind for each draft
+    outcomes bigint[] DEFAULT '{}', -- of that batch: number, time, kind for each draft; NULL: all were stored
     epochs   text[]   NOT NULL DEFAULT '{}', -- of that batch: the epochs of rooms that it ended
     states   bigint[] NOT NULL DEFAULT '{}', -- of that batch: index, newest number, version and id of each room before it
     used     timestamptz NOT NULL DEFAULT now()

@@ -27,7 +27,7 @@ use super::pool::Pool;
 use super::private_feed::PrivateFeed;
 use super::redis::RedisBus;
 use super::room_log::{Attendances, PostgresLog};
-use super::schema::{self, Unusable, name_of};
+use super::schema::{self, Unusable};
 use super::sessions::PostgresSessions;
 use super::users::PostgresUsers;
 use super::webhooks::PostgresWebhookRows;
@@ -89,7 +89,7 @@ impl PostgresStore {
     /// The database is as it was, or has empty tables.
     pub fn open(config: &Config, options: BackendOptions<'_>) -> Result<Self, Unusable> {
         let BackendOptions { bus, durability, retention, now, on_commit, on_delivery, on_panic, spawn } = options;
-        let unusable = |error: LinkError| Unusable(format!("{} cannot be used: {error}", name_of(config)));
+        let unusable = |error: LinkError| schema::unusable(config, &error);
         let system = |error: std::io::Error| unusable(LinkError::System(error));
         let mut first = schema::connect(config)?;
         schema::prepare(&mut first, config)?;

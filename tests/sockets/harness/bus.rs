@@ -1,7 +1,7 @@
 //! A Redis of a test's own, as the bus of several servers, behind a proxy that can fall silent.
 //!
-//! It is Debian's, on a socket in a folder that goes with it; the servers reach it through the proxy, on a free port. One thread
-//! accepts, and two a connection carry its bytes.
+//! It is Debian's, or the program that `ROOMD_TEST_REDIS` names, on a socket in a folder that goes with it; the servers reach it
+//! through the proxy, on a free port. One thread accepts, and two a connection carry its bytes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -35,10 +35,15 @@ struct Proxy {
     sockets: Mutex<Vec<TcpStream>>,
 }
 
+/// The Redis that is started.
+fn program() -> Command {
+    Command::new(std::env::var_os("ROOMD_TEST_REDIS").unwrap_or_else(|| "redis-server".into()))
+}
+
 impl TestBus {
     /// `None`, and said so: there is no Redis.
     pub fn new() -> Option<Self> {
-        if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+        if program().arg("--version").stdout(Stdio::null()).status().is_err() {
             println!("skipped: there is no redis-server; tests/run cluster installs one");
             return None;
         }
@@ -65,7 +70,7 @@ impl TestBus {
 
     /// It is there, again.
     pub fn start(&self) {
-        let redis = Command::new("redis-server")
+        let redis = program()
             .args(["--port", "0", "--unixsocket"])
             .arg(self.folder.join("redis"))
             .args(["--save", "", "--appendonly", "no", "--dir"])

@@ -67,10 +67,29 @@ fn what_cannot_be_loaded_is_a_sentence_and_exit_code_2() {
         (roomd(&url, &[]), "roomd: no client got in: cannot connect: Connection refused (os error 111)\n"),
         (roomd("ws://127.0.0.1:1", &["--rooms", "4"]), "roomd: --rooms is 4 and --clients only 3\n"),
         (roomd("ws://127.0.0.1:1", &["--report", "/"]), "roomd: --report cannot be /: Is a directory (os error 21)\n"),
+        (
+            roomd("ws://127.0.0.1:1", &["--history", "/"]),
+            "roomd: --history cannot be /: Is a directory (os error 21)\n",
+        ),
+        (
+            roomd("ws://127.0.0.1:1", &["--history", "/nowhere/h"]),
+            "roomd: --history cannot be /nowhere/h: No such file or directory (os error 2)\n",
+        ),
     ] {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert_eq!((text(&output.stdout), text(&output.stderr)), ("", sentence));
     }
+}
+
+#[test]
+fn a_history_that_the_disk_does_not_take_is_told_and_the_report_comes_all_the_same() {
+    let output = against(Lie::None, &["--quiet", "--history", "/dev/full"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let why = "No space left on device (os error 28)";
+    assert_eq!(text(&output.stderr), format!("roomd: the history is not whole: {why}\n"), "{output:?}");
+    let report = text(&output.stdout);
+    assert!(report.contains(&format!(" lines, and it is not whole: {why}\n")), "{report}");
+    assert!(report.ends_with("The server kept its promises.\n"), "{report}");
 }
 
 #[test]

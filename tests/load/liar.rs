@@ -260,10 +260,9 @@ impl Room {
         assert_eq!(at["epoch"], "e");
         let had = usize::try_from(at["seq"].as_u64().unwrap()).unwrap();
         self.resumed += 1;
-        send(
-            client,
-            &json!({"type": "resumed", "resume": "token", "rooms": {self.name: {"recovered": true, "missed": 0}}}),
-        );
+        let seq = self.history.len();
+        let room = json!({"recovered": true, "missed": seq - had, "epoch": "e", "seq": seq});
+        send(client, &json!({"type": "resumed", "resume": "token", "rooms": {self.name: room}}));
         let missed = (1..).zip(&self.history).skip(if self.lie == Lie::Forget { usize::MAX } else { had });
         missed.for_each(|(seq, text)| deliver(client, self.name, seq, text));
         self.members.push(client.try_clone().unwrap());

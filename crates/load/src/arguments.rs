@@ -76,6 +76,10 @@ struct LoadArguments {
     /// Write the report with charts to this file, as HTML
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Write what was asked and answered to this file, in the form that checkers of histories
+    /// read (docs/history.md). Members who leave and rejoin then ask for what they missed
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    history: Option<PathBuf>,
     /// Print no progress
     #[arg(long)]
     quiet: bool,
@@ -249,8 +253,12 @@ impl LoadArguments {
         }
         plan.lines = self.lines;
         plan.also = self.also;
+        plan.history = self.history;
         set(&mut plan.room, self.room);
         plan.check()?;
+        if plan.history.is_some() && plan.history == self.report {
+            return Err("--history and --report are two files".to_owned());
+        }
         Ok(LoadCommand { plan, json: self.json, report: self.report, quiet: self.quiet })
     }
 }
@@ -424,6 +432,7 @@ mod tests {
             ("bare", "1s"),
             ("door", "lines,text"),
             ("room", "hall"),
+            ("history", "h.edn"),
         ] {
             let asked = ask(&[URL, &format!("--{name}={value}")]).unwrap();
             assert_ne!(asked.plan, Plan::default(), "{name}");
@@ -482,6 +491,7 @@ mod tests {
             (&[URL, "--scenario", "x"], "--scenario must be topic-10k, not \"x\""),
             (&[URL, "--window=1", "--rate=1"], "--window and --rate are two ways to say how much: give one"),
             (&[URL, "--slow", "100"], "--slow is 100 and only 99 clients do not publish"),
+            (&[URL, "--history=a", "--report=a"], "--history and --report are two files"),
         ] {
             assert_eq!(ask(arguments).unwrap_err(), sentence);
         }

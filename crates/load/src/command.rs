@@ -2,8 +2,8 @@
 //!
 //! Runs on the main thread. The report goes to standard output and everything else to standard error: a progress
 //! line that is rewritten on a terminal, and one line in ten seconds elsewhere. Exit code 0 when the server kept its
-//! promises, 1 when it did not, 2 when there was nothing to load. A signal ends the load, with the report so far; a
-//! second one ends the process, with exit code 130.
+//! promises, 1 when it did not, 2 when there was nothing to load or a file could not be written. A signal ends the
+//! load, with the report so far; a second one ends the process, with exit code 130.
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use roomd_cli::signals::{self, Listening};
 
+use crate::history::HistoryReport;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -66,6 +67,9 @@ impl LoadCommand {
             sentence: format!("cannot write to standard output: {error}"),
             code: ExitCode::FAILURE,
         })?;
+        if let Some(HistoryReport { incomplete: Some(why), .. }) = &report.history {
+            return Err(not_run(format!("the history is not whole: {why}")));
+        }
         Ok(report.kept)
     }
 }

@@ -77,6 +77,7 @@ impl Generator<'_> {
     /// # Errors
     /// What the kernel says of the epoll.
     pub fn tear_down(&mut self, drained: bool) -> io::Result<()> {
+        self.state.record(|history| history.finish(drained));
         self.order_pending();
         self.reconcile(drained);
         (self.schedule, self.finished) = (Schedule::none(), true);

@@ -279,6 +279,7 @@ impl<'a> Generator<'a> {
             }
         }
         session.leave_room(state);
+        state.record(|history| history.end(session.number));
         if let Some(deliveries) = session.deliveries.take() {
             let ending = if stage == Stage::Closing { MembershipEnd::Left } else { MembershipEnd::Disconnected };
             state.rooms[session.room].reconcile_member(&deliveries, ending, &mut state.faults, &mut state.allowed);

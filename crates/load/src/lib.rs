@@ -21,6 +21,7 @@ mod faults;
 pub mod frames;
 mod generator;
 mod handshake;
+mod history;
 mod idle_sockets;
 mod latency;
 mod message_tag;

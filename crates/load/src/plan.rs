@@ -4,6 +4,7 @@
 //! `i` is in room `i % rooms`; the first `publishers` of each room publish, the last `slow` clients read slowly, and
 //! those between leave, rejoin and are reset; with `publishers_too`, publishers are disturbed like all others.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::message_tag::TAG_BYTES;
@@ -78,6 +79,8 @@ pub struct Plan {
     pub probe: Duration,
     /// How long a bare loop of writes is measured before the load; 0: not at all.
     pub baseline: Duration,
+    /// The file for what was asked and answered.
+    pub history: Option<PathBuf>,
 }
 
 impl Default for Plan {
@@ -114,6 +117,7 @@ impl Default for Plan {
             publishers_too: false,
             probe: Duration::ZERO,
             baseline: Duration::ZERO,
+            history: None,
         }
     }
 }
@@ -182,6 +186,15 @@ impl Plan {
         if let Some(flag) = self.returning_flag().filter(|_| self.patterns > 0) {
             return Err(format!(
                 "--pattern and {flag} exclude each other: who hears rooms by a pattern is not sent what it missed"
+            ));
+        }
+        if self.history.is_some() && self.protocols != [Protocol::Json] {
+            return Err("--history needs --door json: of the others none says what became of a message".to_owned());
+        }
+        let others = [(self.keys > 0, "--latest"), (self.group, "--group"), (self.patterns > 0, "--pattern")];
+        if let Some((_, flag)) = others.iter().find(|(is_given, _)| self.history.is_some() && *is_given) {
+            return Err(format!(
+                "--history and {flag} exclude each other: it is of members who are shown each message"
             ));
         }
         if (self.churn > 0 || self.breaks > 0) && self.churners().is_empty() {
@@ -409,6 +422,12 @@ mod tests {
             let mut plan = Plan { group: true, ..Plan::default() };
             change(&mut plan);
             assert!(plan.check().unwrap_err().starts_with("--group needs clients that do not publish"));
+        }
+        let history = of(|plan| (plan.protocols, plan.history) = (vec![Protocol::Text], Some("h.edn".into())));
+        assert!(history.starts_with("--history needs --door json"));
+        for (keys, group, patterns) in [(1, false, 0), (0, true, 0), (0, false, 1)] {
+            let plan = Plan { history: Some("h.edn".into()), keys, group, patterns, ..Plan::default() };
+            assert!(plan.check().unwrap_err().ends_with("it is of members who are shown each message"));
         }
         let pattern = of(|plan| (plan.patterns, plan.restart) = (1, true));
         assert!(pattern.starts_with("--pattern and --restart exclude each other"));

@@ -123,6 +123,7 @@ impl Generator<'_> {
             number: state.rooms[room].publish(deliveries, due_ns, closed),
         };
         state.metrics.published += 1;
+        state.record(|history| history.publish(tag.sender, tag.number));
         state.metrics.lateness.saturating_record(u64::try_from((now - due).as_nanos()).unwrap_or(u64::MAX).max(1));
         let (prefix, bytes) = (state.plan.prefix(number), state.plan.text_bytes(number));
         let sent = client.publish(tag.number, |text| tag.write(&prefix, bytes, text), state);

@@ -13,6 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::baseline::Baseline;
 use crate::clients::{Clients, ServerAddresses};
 use crate::generator::Generator;
+use crate::history::History;
 use crate::idle_sockets::IdleSockets;
 use crate::plan::Plan;
 use crate::probe::Probe;
@@ -73,10 +74,12 @@ pub fn run_until(
     let addresses = addresses(plan)?;
     let dialer = plan.tls.as_ref().map(Dialer::new).transpose().map_err(LoadError::Plan)?;
     check_open_files(plan)?;
+    let history = history(plan)?;
     // Before the load, while the machine is quiet: after it a server may be busy for long.
     let baseline =
         if plan.baseline.is_zero() { None } else { Some(Baseline::measure(plan).map_err(LoadError::System)?) };
-    let state = RunState::new(plan, random_run_id().map_err(LoadError::System)?);
+    let mut state = RunState::new(plan, random_run_id().map_err(LoadError::System)?);
+    state.history = history;
     let server = Process::listening(&addresses.http).filter(|server| *server != Process::own());
     let http = addresses.http;
     let clients = Clients::new(plan, dialer.clone(), addresses, stop.clone()).map_err(LoadError::System)?;
@@ -134,9 +137,18 @@ fn publish_and_reconcile(
     let server = server_before.and_then(UsageMeter::end);
     let own_cpu_s = own_cpu_s() - own_before;
     generator.tear_down(drained)?;
+    let history = generator.state.history.take().map(History::close);
     let published_for = ended - began;
-    let outcome = RunOutcome { published_for, delivered, complete, server, own_cpu_s, probe, idle_sockets, baseline };
+    let outcome =
+        RunOutcome { published_for, delivered, complete, server, own_cpu_s, probe, idle_sockets, baseline, history };
     Ok(Report::new(generator, outcome))
+}
+
+/// The history, if it is asked for, in a file that is opened.
+fn history(plan: &Plan) -> Result<Option<History>, LoadError> {
+    let Some(path) = &plan.history else { return Ok(None) };
+    let refused = |error| LoadError::Plan(format!("--history cannot be {}: {error}", path.display()));
+    History::create(path, plan).map(Some).map_err(refused)
 }
 
 /// Where the server's ports are.

@@ -8,6 +8,7 @@ use crate::allowed_losses::AllowedLosses;
 use crate::deliveries::member::MemberDeliveries;
 use crate::deliveries::room::{Delivery, RoomDeliveries};
 use crate::faults::Faults;
+use crate::history::History;
 use crate::message_tag::MessageTag;
 use crate::metrics::Metrics;
 use crate::plan::Plan;
@@ -32,6 +33,8 @@ pub struct RunState<'a> {
     pub metrics: Metrics,
     /// Clients that come back after a goodbye.
     pub returns: Returns,
+    /// With `--history`.
+    pub history: Option<History>,
 }
 
 impl<'a> RunState<'a> {
@@ -50,6 +53,14 @@ impl<'a> RunState<'a> {
             allowed: AllowedLosses::default(),
             metrics: Metrics::default(),
             returns: Returns::default(),
+            history: None,
+        }
+    }
+
+    /// Records something in the history, if there is one.
+    pub fn record(&mut self, what: impl FnOnce(&mut History)) {
+        if let Some(history) = &mut self.history {
+            what(history);
         }
     }
 

@@ -23,8 +23,8 @@ pub enum ServerEvent<'a> {
     /// The client is a member; `seq` is the room's last number.
     Joined { epoch: String, seq: u64, recovered: bool },
     /// The client resumed its session: whether it is a member of its room again, whether all that it missed
-    /// follows, and the token for the next time.
-    Resumed { rejoined: bool, recovered: bool, resume: Option<String> },
+    /// follows, the room's last number, and the token for the next time.
+    Resumed { rejoined: bool, recovered: bool, seq: Option<u64>, resume: Option<String> },
     /// This user joined, in the dialects without numbers; a client that reads its own name is a member.
     UserJoined { user: &'a str },
     /// The client hears the topics that its pattern matches.
@@ -75,6 +75,7 @@ struct Fields<'a> {
 struct Resumption {
     recovered: bool,
     reason: Option<String>,
+    seq: Option<u64>,
 }
 
 /// Why a room of a session that was resumed is joined anew: the session is not in it any more, or it is another one.
@@ -150,7 +151,8 @@ pub fn parse_whole_json(text: &[u8]) -> Option<ServerEvent<'_>> {
             }
             let rejoined = !rooms.is_empty() && !rooms.values().any(|room| is(room, &ANEW));
             let recovered = rooms.values().all(|room| room.recovered);
-            ServerEvent::Resumed { rejoined, recovered, resume: fields.resume }
+            let seq = rooms.values().find_map(|room| room.seq);
+            ServerEvent::Resumed { rejoined, recovered, seq, resume: fields.resume }
         }
         "left" => ServerEvent::Left,
         "sent" => ServerEvent::Sent { number, seq: fields.seq? },
@@ -233,12 +235,12 @@ mod tests {
                 ServerEvent::Joined { epoch: "e1".into(), seq: 4, recovered: false },
             ),
             (
-                r#"{"type":"resumed","resume":"t","rooms":{"r":{"recovered":true,"missed":3}}}"#,
-                ServerEvent::Resumed { rejoined: true, recovered: true, resume: Some("t".into()) },
+                r#"{"type":"resumed","resume":"t","rooms":{"r":{"recovered":true,"missed":3,"seq":9}}}"#,
+                ServerEvent::Resumed { rejoined: true, recovered: true, seq: Some(9), resume: Some("t".into()) },
             ),
             (
                 r#"{"type":"resumed","rooms":{}}"#,
-                ServerEvent::Resumed { rejoined: false, recovered: true, resume: None },
+                ServerEvent::Resumed { rejoined: false, recovered: true, seq: None, resume: None },
             ),
             (r#"{"type":"sent","id":2,"room":"r","seq":9,"at":"x"}"#, ServerEvent::Sent { number: Some(2), seq: 9 }),
             (

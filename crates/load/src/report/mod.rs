@@ -17,6 +17,7 @@ use crate::allowed_losses::AllowedLosses;
 use crate::baseline::Baseline;
 use crate::faults::Faults;
 use crate::generator::Generator;
+use crate::history::HistoryReport;
 use crate::idle_sockets::IdleSocketCounts;
 use crate::latency::Latency;
 use crate::metrics::Sample;
@@ -56,6 +57,8 @@ pub struct Report {
     pub closes: BTreeMap<u16, u64>,
     pub bytes_in: u64,
     pub bytes_out: u64,
+    /// With `--history`.
+    pub history: Option<HistoryReport>,
     /// `None` when the server is not on this machine, or is this process.
     pub server: Option<ServerCost>,
     pub generator: GeneratorCost,
@@ -141,6 +144,7 @@ pub struct RunOutcome {
     pub probe: Option<ProbeReport>,
     pub idle_sockets: Option<IdleSocketCounts>,
     pub baseline: Option<Baseline>,
+    pub history: Option<HistoryReport>,
 }
 
 impl Report {
@@ -149,8 +153,17 @@ impl Report {
     pub fn new(generator: Generator<'_>, outcome: RunOutcome) -> Self {
         let Generator { state, clients, first_failure, .. } = generator;
         let (plan, metrics) = (state.plan, state.metrics);
-        let RunOutcome { published_for, delivered, complete, server, own_cpu_s, probe, idle_sockets, baseline } =
-            outcome;
+        let RunOutcome {
+            published_for,
+            delivered,
+            complete,
+            server,
+            own_cpu_s,
+            probe,
+            idle_sockets,
+            baseline,
+            history,
+        } = outcome;
         // A run that was stopped before it published took a moment.
         let given_again =
             state.rooms.iter().filter_map(|room| room.group.as_ref()).map(|group| group.redelivered).sum();
@@ -194,6 +207,7 @@ impl Report {
             closes: metrics.closes,
             bytes_in: metrics.bytes_in,
             bytes_out: metrics.bytes_out,
+            history,
             server: server.map(|usage| ServerCost::new(&usage, metrics.delivered)),
             generator: GeneratorCost {
                 cpu_s: own_cpu_s,

@@ -114,6 +114,10 @@ pub fn rows(report: &Report) -> Vec<(&'static str, String)> {
     let slow = if report.slow > 0 { "; slow clients excluded" } else { "" };
     rows.push(("latency", format!("{} (from when a message was due{slow})", times(&report.latency))));
     rows.push(("bytes", format!("{} in, {} out", sized(report.bytes_in as f64), sized(report.bytes_out as f64))));
+    rows.extend(report.history.as_ref().map(|history| {
+        let problem = history.incomplete.as_ref().map(|why| format!(", and it is not whole: {why}"));
+        ("history", format!("{} lines{}", grouped(history.lines as f64), problem.unwrap_or_default()))
+    }));
     rows.extend(costs(report));
     rows.extend(exceptions(report));
     rows

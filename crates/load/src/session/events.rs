@@ -32,10 +32,11 @@ impl Session {
             ServerEvent::Joined { epoch, seq, recovered } => {
                 if let Some(deliveries) = self.deliveries.as_mut().filter(|_| !self.is_member) {
                     state.rooms[self.room].join_at(deliveries, (&epoch, seq), recovered, &mut state.allowed);
+                    state.record(|history| history.join(self.number, &epoch, seq, recovered));
                     self.joined(now, state);
                 }
             }
-            ServerEvent::Resumed { rejoined, recovered, resume } => {
+            ServerEvent::Resumed { rejoined, recovered, seq, resume } => {
                 // Of the session that was resumed, and not of the one that the new connection began with.
                 self.resume_token = resume;
                 if !rejoined {
@@ -43,6 +44,10 @@ impl Session {
                 }
                 if let Some(deliveries) = self.deliveries.as_mut().filter(|_| !self.is_member) {
                     state.rooms[self.room].resume(deliveries, recovered);
+                    state.record(|history| match recovered {
+                        true => history.come_back(self.number, seq),
+                        false => history.miss(self.number),
+                    });
                     self.joined(now, state);
                 }
             }
@@ -58,6 +63,7 @@ impl Session {
                 if let Some(deliveries) = &self.deliveries {
                     state.rooms[self.room].acknowledge(deliveries, number, seq, &mut state.faults);
                 }
+                state.record(|history| history.acknowledge(self.room, number, seq));
             }
             ServerEvent::Refused { number, code } => self.refused(number, &code, state),
             ServerEvent::Closing { code } if self.stage != Stage::Closing => self.close_code = Some(code),
@@ -71,6 +77,7 @@ impl Session {
                 if let Some(deliveries) = &mut self.deliveries {
                     deliveries.announce_missing(missed);
                 }
+                state.record(|history| history.miss(self.number));
             }
             _ => {}
         }
@@ -83,6 +90,9 @@ impl Session {
         }
         let Some(deliveries) = &mut self.deliveries else { return };
         let tag = state.deliver((self.room, deliveries), text, seq, now);
+        if let Some(seq) = seq {
+            state.record(|history| history.show(self.number, tag.map(|tag| tag.number), seq));
+        }
         // A client that subscribes by publishing is a member when that message comes back.
         if !self.is_member && tag.is_some_and(|tag| tag.sender == self.number) {
             state.rooms[self.room].join(deliveries);
@@ -91,6 +101,9 @@ impl Session {
     }
 
     fn welcome(&mut self, resume_token: Option<String>, now: Instant, state: &mut RunState<'_>) {
+        if self.reconnecting {
+            state.record(|history| history.ask(self.number));
+        }
         let earlier = self.resume_token.take();
         let deliveries = self.deliveries.as_ref().filter(|_| self.reconnecting);
         let since = deliveries.and_then(|deliveries| state.rooms[self.room].position(deliveries));
@@ -167,7 +180,15 @@ impl Session {
     }
 
     fn left(&mut self, state: &mut RunState<'_>) {
+        // For a history it asks for what it missed, and so what is published meanwhile is for it, too.
+        let asks = state.history.is_some();
+        let stays_in_audience = asks && std::mem::take(&mut self.in_audience);
         self.leave_room(state);
+        self.in_audience = stays_in_audience;
+        self.stage = Stage::Joining;
+        if asks {
+            return self.rejoin(state);
+        }
         if let Some(mut deliveries) = self.deliveries.take() {
             let RunState { rooms, faults, allowed, .. } = state;
             // Whether the last delivery was new was counted when it arrived.
@@ -175,7 +196,6 @@ impl Session {
             rooms[self.room].reconcile_member(&deliveries, MembershipEnd::Left, faults, allowed);
         }
         self.start_expecting(state.plan);
-        self.stage = Stage::Joining;
         self.send_text(&self.join_command(None));
     }
 
@@ -190,6 +210,7 @@ impl Session {
             // A `done` that is refused leaves its message undone.
             Some(_) if self.held.is_some() && self.is_member => {}
             Some(number) => {
+                state.record(|history| history.refuse(self.room, number, code));
                 let was_awaited = state.rooms[self.room].refuse(number);
                 state.free_slots.extend(was_awaited.then_some(self.room));
             }
@@ -207,11 +228,12 @@ impl Session {
     }
 
     /// Its membership is gone, but it can still ask for what it missed.
-    fn rejoin(&mut self, state: &RunState<'_>) {
+    fn rejoin(&mut self, state: &mut RunState<'_>) {
         let deliveries = self.deliveries.as_ref();
         let since = deliveries.and_then(|deliveries| state.rooms[self.room].position(deliveries));
         self.send_text(&self.join_command(since));
         self.reconnecting = false;
+        state.record(|history| history.ask(self.number));
     }
 
     /// It is no longer a member, whatever it has still to receive. One that reconnects will be sent what was
@@ -228,6 +250,7 @@ impl Session {
             state.free_slots.extend(std::iter::repeat_n(self.room, complete));
         }
         self.is_member = false;
+        state.record(|history| history.leave(self.number));
     }
 
     /// Its connection has ended, and it will reconnect.
@@ -237,6 +260,9 @@ impl Session {
         // What it sent before and has not been answered may be lost.
         self.refusals = 0;
         self.leave_room(state);
+        if !state.plan.comes_back() {
+            state.record(|history| history.give_up_unanswered(self.number, "the connection broke"));
+        }
         // A protocol without numbers cannot say what has been received.
         if !self.protocol.is_json() {
             self.stop_expecting(state);

@@ -1,30 +1,59 @@
 //! Every order of every scenario, on the real hub and rooms, and every mistake.
 //!
-//! A scenario that fails prints the order as a line for this file. The command on top of this, `roomd race`, is tried as a
-//! program at the end.
+//! A scenario that fails prints the order as a line for this file. What was tried stands in `docs/orders.md`, whose tables
+//! `ROOMD_BLESS=1 cargo test --test race` writes anew. The command on top of this, `roomd race`, is tried as a program at
+//! the end.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use roomd::race::{Entry, ORDERS_MAX, Rounds, SCENARIOS, Scenario, find, mistakes, moves, replay};
-use roomd_race::{Failure, Search, Trace, World as _, diagram};
+use roomd::race::{Entry, ORDERS_MAX, Rounds, SCENARIOS, Scenario, Servers, find, mistakes, moves, replay};
+use roomd_race::{Failure, Search, Trace, Tried, World as _, diagram, shrink};
 
 fn scenario(name: &str) -> Scenario {
     Scenario::parse(find(name).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
+/// Orders that were not tried and are counted, at most.
+const SAVED_MAX: usize = 1_000;
+/// Orders that are tried to make one short.
+const SHORTER_MAX: usize = 10_000;
+
+/// The table of this name in docs/orders.md has these rows, or is given them.
+fn check_table(name: &str, head: &str, rows: &[String]) {
+    static FILE: Mutex<()> = Mutex::new(());
+    let _alone = FILE.lock().unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/orders.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(&format!("<!-- {name} -->\n")).unwrap();
+    let (table, after) = rest.split_once("<!-- end -->").unwrap();
+    let line = "|---".repeat(head.matches('|').count() - 1);
+    let wanted = format!("{head}\n{line}|\n{}\n", rows.join("\n"));
+    if std::env::var_os("ROOMD_BLESS").is_some() {
+        std::fs::write(path, format!("{before}<!-- {name} -->\n{wanted}<!-- end -->{after}")).unwrap();
+    } else {
+        assert_eq!(table, wanted, "docs/orders.md: ROOMD_BLESS=1 cargo test --test race writes it anew");
+    }
+}
+
 #[test]
 fn no_order_of_a_scenario_fails() {
+    let mut rows = Vec::new();
     for Entry { name, .. } in SCENARIOS {
         let scenario = scenario(name);
         for rounds in scenario.rounds() {
-            match Search::default().orders_max(ORDERS_MAX).run(|| scenario.world(*rounds, None)) {
+            let make = || scenario.world(*rounds, None);
+            match Search::default().orders_max(ORDERS_MAX).run(make) {
                 Ok(tried) => {
                     assert!(tried.whole, "{name} has more than {ORDERS_MAX} orders");
-                    println!("{name}, {rounds:?}: {} orders, {} given up", tried.orders, tried.given_up);
+                    let saved = saved(tried, make);
+                    let (orders, given_up) = (tried.orders, tried.given_up);
+                    rows.push(format!("| `{name}` | {} | {orders} | {given_up} | {saved} |", place(*rounds)));
                 }
                 Err(Failure { order, why }) => {
                     panic!("{why}: assert_eq!(replay({name:?}, Rounds::{rounds:?}, None, {order:?}), Ok(()));")
@@ -32,22 +61,52 @@ fn no_order_of_a_scenario_fails() {
             }
         }
     }
+    check_table("scenarios", "| scenario | rounds of | orders | given up | saved |", &rows);
+}
+
+fn place(rounds: Rounds) -> &'static str {
+    match rounds {
+        Rounds::Rooms => "rooms",
+        Rounds::Senders => "senders",
+    }
+}
+
+/// How many orders there are besides those that were tried.
+fn saved(tried: Tried, make: impl Fn() -> Servers) -> String {
+    let mut orders = 0;
+    let all = Search::default().without_reduction().orders_max(tried.orders + SAVED_MAX).visit(make, |_, _| {
+        orders += 1;
+        ControlFlow::Continue(())
+    });
+    if all.whole { (orders - tried.orders).to_string() } else { format!("more than {SAVED_MAX}") }
 }
 
 #[test]
 fn each_mistake_is_found_in_its_scenario_and_drawn() {
+    let mut rows = Vec::new();
     for described in mistakes::MISTAKES {
         let scenario = scenario(described.scenario);
         let make = || scenario.world(Rounds::Rooms, Some(described.mistake));
-        let found = Search::default().orders_max(ORDERS_MAX).run(make);
-        let failure = found.expect_err(&format!("{} is found", described.name));
+        let (mut orders, mut found) = (0, None);
+        Search::default().orders_max(ORDERS_MAX).visit(make, |_, result| {
+            orders += 1;
+            found = result.as_ref().err().cloned();
+            if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let failure = found.unwrap_or_else(|| panic!("{} is not found", described.name));
+        let shrunk = shrink(make, &failure, SHORTER_MAX);
+        assert!(shrunk.is_shortest, "{}: {}", described.name, shrunk.failure);
+        let shortest = shrunk.failure.order;
         println!("{}: {failure}\n{}", described.name, diagram(&Trace::of(make, &failure.order)));
+        let (name, steps) = (described.name, shortest.chars().count());
+        rows.push(format!("| `{name}` | `{}` | order {orders} | {steps}: `{shortest}` |", described.scenario));
         let files = described.why.split(['(', ' ', ')', ',']).filter(|word| word.starts_with("src/"));
         for file in files {
             let file = file.trim_end_matches('.');
             assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).is_file(), "{}: {file}", described.name);
         }
     }
+    check_table("mistakes", "| mistake | scenario | found by | steps |", &rows);
 }
 
 #[test]
@@ -275,6 +334,50 @@ fn the_command_compares_what_finds_a_mistake() {
     let (said, code) = race(&["compare", "two-joins", "--orders", "10"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.lines().skip(4).all(|line| line.ends_with("       0       -")), "{said}");
+}
+
+#[cfg(feature = "shuttle")]
+mod under_shuttle {
+    use roomd_race::ShuttleSample;
+
+    use super::*;
+
+    #[test]
+    fn no_order_of_shuttles_fails_in_any_scenario() {
+        for Entry { name, .. } in SCENARIOS {
+            let scenario = scenario(name);
+            for mut sample in [ShuttleSample::random(1).unwrap(), ShuttleSample::pct(1, 2).unwrap()] {
+                for rounds in scenario.rounds() {
+                    let scenario = scenario.clone();
+                    let make = move || scenario.world(*rounds, None);
+                    for _ in 0..25 {
+                        assert_eq!(sample.order(make.clone()), Ok(()), "{name}, {rounds:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_command_finds_a_mistake_and_makes_its_order_short() {
+        for more in [&["--threads", "random", "--seed", "3"][..], &["--threads=pct", "--changes=1", "--repeat=5000"]] {
+            let (said, code) = race(&[&["run", "last-leave", "--mistake", "look-once-more"], more].concat());
+            assert_eq!(code, Some(1), "{said}");
+            let line = said.lines().find_map(|line| line.strip_prefix("As a test: ")).unwrap();
+            let order = line.split('"').nth(5).unwrap();
+            assert!(replay("last-leave", Rounds::Rooms, Some("look-once-more"), order).is_err(), "{line}");
+        }
+        let (said, code) = race(&["run", "two-joins", "--threads", "pct", "--repeat", "20", "--seed", "7"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(said.matches("20 orders of shuttle's threads from seed 7, none fails").count(), 2, "{said}");
+        let (said, code) = race(&["run", "two-joins", "--threads", "random", "--changes", "1"]);
+        assert_eq!(said, "roomd: --changes is about priorities: with --random or --threads pct\n");
+        assert_eq!(code, Some(2));
+        let (said, _) = race(&["compare", "last-leave", "--mistake", "look-once-more", "--orders", "50"]);
+        for way in ["shuttle's threads at random", "shuttle's PCT, 0 changes", "shuttle's PCT, 2 changes"] {
+            assert!(said.contains(&format!("  {way:28}      50")), "{said}");
+        }
+    }
 }
 
 #[test]

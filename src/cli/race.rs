@@ -5,26 +5,26 @@
 //! scenario. A panic in a world is a failure that is reported, so it is not printed beside that; nor is what a room that
 //! fails in a scenario writes to the log.
 
+mod compare;
+mod ways;
+
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use roomd_race::{Failure, Sample, Search, Trace, Tree, Tried, diagram, on_threads, page, shrink};
+use compare::CompareOptions;
+use roomd_race::{Failure, Search, Trace, Tree, diagram, page, shrink};
+use ways::Way;
 
 use crate::race::mistakes::{self, Described, MISTAKES};
-use crate::race::{self, ORDERS_MAX, Rounds, SCENARIOS, Scenario};
+use crate::race::{self, Rounds, SCENARIOS, Scenario};
 
 /// Orders that are tried to make one short.
 const SHORTER_MAX: usize = 10_000;
 /// Orders in the tree of a page.
 const TREE_MAX: usize = 500;
-/// Orders that were not tried and are counted, at most.
-const SAVED_MAX: usize = 10_000;
-/// Changes of priorities that are compared, at most.
-const CHANGES_MAX: usize = 2;
 /// Columns of what is explained.
 const WIDTH: usize = 100;
 
@@ -75,34 +75,8 @@ pub struct RunOptions {
     chosen: Chosen,
     #[command(flatten)]
     page: PageOption,
-    /// Try so many orders at random instead of every order
-    #[arg(long, value_name = "COUNT")]
-    random: Option<NonZeroUsize>,
-    /// Where the random orders begin: the same ones for the same seed
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, requires = "random")]
-    seed: u64,
-    /// At random: whoever has the highest priority goes on, and priorities change at so many places (PCT)
-    #[arg(long, value_name = "COUNT", requires = "random")]
-    changes: Option<usize>,
-    /// Run it so often with a thread for each actor, in the order that the machine chooses
-    #[arg(long, value_name = "COUNT", conflicts_with_all = ["random", "orders_max"])]
-    repeat: Option<NonZeroUsize>,
-    /// Try so many orders at most
-    #[arg(long, value_name = "COUNT", default_value_t = NonZeroUsize::new(ORDERS_MAX).expect("it is not zero"), conflicts_with = "random")]
-    orders_max: NonZeroUsize,
-}
-
-/// What is compared.
-#[derive(Args, Clone, Debug, PartialEq, Eq)]
-pub struct CompareOptions {
     #[command(flatten)]
-    chosen: Chosen,
-    /// How many orders each way tries, but for the one that tries every order
-    #[arg(long, value_name = "COUNT", default_value_t = NonZeroUsize::new(1_000).expect("it is not zero"))]
-    orders: NonZeroUsize,
-    /// Where the random orders begin
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    seed: u64,
+    way: Way,
 }
 
 /// Which order is shown.
@@ -147,7 +121,7 @@ pub fn run(command: &RaceCommand) -> ExitCode {
         RaceCommand::List => print(&list()).map(|()| false),
         RaceCommand::Run(options) => run_orders(options),
         RaceCommand::Replay(options) => replay(options),
-        RaceCommand::Compare(options) => compare(options),
+        RaceCommand::Compare(options) => compare::compare(options),
     };
     match done {
         Ok(false) => ExitCode::SUCCESS,
@@ -219,8 +193,10 @@ impl<'a> Subject<'a> {
         Ok(Self { chosen, scenario, is_file, mistake })
     }
 
-    fn world(&self, rounds: Rounds) -> race::Servers {
-        self.scenario.world(rounds, self.mistake.map(|described| described.mistake))
+    /// What makes its world.
+    fn make(&self, rounds: Rounds) -> impl Fn() -> race::Servers + Clone + Send + Sync + use<> {
+        let (scenario, mistake) = (self.scenario.clone(), self.mistake.map(|described| described.mistake));
+        move || scenario.world(rounds, mistake)
     }
 
     /// Where rounds may run; with a mistake the rooms' own threads show it.
@@ -243,8 +219,8 @@ impl<'a> Subject<'a> {
 
     /// The diagram of an order, why it fails, and how it is run again; and the page, if it is asked for. Whether it fails.
     fn show(&self, rounds: Rounds, order: &str, html: Option<&Path>) -> Result<bool, String> {
-        let make = || self.world(rounds);
-        let trace = Trace::of(make, order);
+        let make = self.make(rounds);
+        let trace = Trace::of(&make, order);
         let whole: String = trace.steps.iter().map(|traced| traced.actor).collect();
         let mut text = diagram(&trace);
         if let Some(described) = self.mistake.filter(|_| trace.result.is_err()) {
@@ -260,7 +236,7 @@ impl<'a> Subject<'a> {
         }
         print(&text)?;
         if let Some(file) = html {
-            let tree = Tree::of(&Search::default(), make, TREE_MAX);
+            let tree = Tree::of(&Search::default(), &make, TREE_MAX);
             let text = page(&self.title(), &self.explanation(), &trace, Some(&tree));
             std::fs::write(file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
             print(&format!("\n{} shows it step by step.\n", file.display()))?;
@@ -296,25 +272,18 @@ impl<'a> Subject<'a> {
 }
 
 fn run_orders(options: &RunOptions) -> Result<bool, String> {
+    options.way.check()?;
     let subject = Subject::read(&options.chosen)?;
     print(&format!("{}\n{}\n\n", subject.title(), wrapped(&subject.scenario.about)))?;
     let mut shown_at = Rounds::Rooms;
     for rounds in subject.rounds().iter().copied() {
-        let make = || subject.world(rounds);
-        let tried = options.tries(make);
+        let make = subject.make(rounds);
         let place = match rounds {
             Rounds::Rooms => "rounds on the rooms' threads",
             Rounds::Senders => "rounds on the senders' threads",
         };
-        match tried {
-            Ok(tried) => {
-                let line = match (options.random, options.repeat) {
-                    (Some(_), _) => format!("{} random orders from seed {}, none fails", tried.orders, options.seed),
-                    (_, Some(_)) => format!("{} orders of this machine's, none fails", tried.orders),
-                    _ => tried_line(tried, make),
-                };
-                print(&format!("{place}: {line}\n"))?;
-            }
+        match options.way.tries(&make)? {
+            Ok(tried) => print(&format!("{place}: {}\n", options.way.line(tried, make)))?,
             Err(failure) => {
                 shown_at = rounds;
                 return failed(&subject, (shown_at, place), &failure, options.page.html.as_deref());
@@ -331,80 +300,6 @@ fn run_orders(options: &RunOptions) -> Result<bool, String> {
     Ok(false)
 }
 
-impl RunOptions {
-    fn tries(&self, make: impl Fn() -> race::Servers) -> Result<Tried, Failure> {
-        let several = |orders: NonZeroUsize, mut order: Box<dyn FnMut() -> Result<(), Failure> + '_>| {
-            (0..orders.get()).try_for_each(|_| order())?;
-            Ok(Tried { orders: orders.get(), ..Tried::default() })
-        };
-        if let Some(orders) = self.repeat {
-            return several(orders, Box::new(|| on_threads(&make)));
-        }
-        let Some(orders) = self.random else {
-            return Search::default().orders_max(self.orders_max.get()).run(make);
-        };
-        let mut sample = match self.changes {
-            Some(changes) => Sample::by_priorities(self.seed, changes),
-            None => Sample::even(self.seed),
-        };
-        several(orders, Box::new(move || sample.order(&make)))
-    }
-}
-
-/// How often a way finds an order that fails.
-#[derive(Default)]
-struct Tally {
-    orders: usize,
-    failed: usize,
-    /// As which of them the first fails.
-    first: Option<usize>,
-}
-
-impl Tally {
-    fn note(&mut self, result: &Result<(), Failure>) {
-        self.orders += 1;
-        if result.is_err() {
-            self.failed += 1;
-            self.first.get_or_insert(self.orders);
-        }
-    }
-
-    fn of(orders: usize, mut order: impl FnMut() -> Result<(), Failure>) -> Self {
-        let mut tally = Self::default();
-        (0..orders).for_each(|_| tally.note(&order()));
-        tally
-    }
-
-    fn line(&self, way: &str) -> String {
-        let first = self.first.map_or("-".to_owned(), |first| first.to_string());
-        format!("  {way:28}{:>8}{:>8}{first:>8}\n", self.orders, self.failed)
-    }
-}
-
-fn compare(options: &CompareOptions) -> Result<bool, String> {
-    let subject = Subject::read(&options.chosen)?;
-    let (orders, seed) = (options.orders.get(), options.seed);
-    let make = || subject.world(Rounds::Rooms);
-    let mut every = Tally::default();
-    Search::default().orders_max(ORDERS_MAX).visit(make, |_, result| {
-        every.note(result);
-        std::ops::ControlFlow::Continue(())
-    });
-    let mut text = format!("{}\n{}\n\n", subject.title(), wrapped(&subject.scenario.about));
-    _ = writeln!(text, "  {:28}{:>8}{:>8}{:>8}", "", "orders", "failed", "first");
-    text.push_str(&every.line("every order"));
-    let mut even = Sample::even(seed);
-    text.push_str(&Tally::of(orders, || even.order(make)).line("steps at random"));
-    for changes in 0..=CHANGES_MAX {
-        let mut sample = Sample::by_priorities(seed, changes);
-        let way = format!("priorities, {changes} change{}", if changes == 1 { "" } else { "s" });
-        text.push_str(&Tally::of(orders, || sample.order(make)).line(&way));
-    }
-    text.push_str(&Tally::of(orders, || on_threads(make)).line("a thread for each actor"));
-    print(&text)?;
-    Ok(every.failed > 0)
-}
-
 /// An order fails: the shortest is shown.
 fn failed(
     subject: &Subject,
@@ -412,35 +307,12 @@ fn failed(
     failure: &Failure,
     html: Option<&Path>,
 ) -> Result<bool, String> {
-    let shrunk = shrink(|| subject.world(rounds), failure, SHORTER_MAX);
+    let shrunk = shrink(subject.make(rounds), failure, SHORTER_MAX);
     let length = shrunk.failure.order.chars().count();
     let shortest = if shrunk.is_shortest { ", and no shorter one does" } else { "" };
     print(&format!("{place}: an order of {length} steps fails{shortest}\n\n"))?;
     subject.show(rounds, &shrunk.failure.order, html)?;
     Ok(true)
-}
-
-/// How many orders were tried, and how many were not.
-fn tried_line(tried: Tried, make: impl Fn() -> race::Servers) -> String {
-    let Tried { orders, given_up, whole } = tried;
-    if !whole {
-        return format!(
-            "{orders} orders tried and {given_up} given up, none fails; there are more (see --orders-max and --random)"
-        );
-    }
-    if given_up == 0 {
-        return format!("every order tried, {orders} in all, and none fails");
-    }
-    let most = orders + SAVED_MAX;
-    let mut all = 0;
-    let counted = Search::default().without_reduction().orders_max(most).visit(make, |_, _| {
-        all += 1;
-        std::ops::ControlFlow::Continue(())
-    });
-    let saved = if counted.whole { (all - orders).to_string() } else { format!("more than {}", most - orders) };
-    format!(
-        "every order tried: {orders}, and none fails; {saved} others only exchange steps whose order makes no difference"
-    )
 }
 
 fn replay(options: &ReplayOptions) -> Result<bool, String> {

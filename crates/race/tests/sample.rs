@@ -114,3 +114,82 @@ fn an_order_on_threads_that_does_not_end_is_ended() {
     let failure = on_threads(|| Endless).unwrap_err();
     assert_eq!(failure.why, "It goes on after 1000 steps");
 }
+
+#[test]
+fn a_world_that_cannot_be_made_has_no_order_on_threads() {
+    let failure = on_threads(|| -> Counter { panic!("there is no world") }).unwrap_err();
+    assert_eq!(failure, Failure { order: String::new(), why: "there is no world".to_owned() });
+}
+
+#[cfg(feature = "shuttle")]
+mod under_shuttle {
+    use roomd_race::ShuttleSample;
+
+    use super::*;
+
+    /// A world without actors.
+    struct Idle;
+
+    impl World for Idle {
+        fn enabled(&self) -> Vec<char> {
+            Vec::new()
+        }
+
+        fn step(&mut self, _: char) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn finish(self) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    type Make = fn(u64) -> Result<ShuttleSample, String>;
+
+    const SAMPLES: [Make; 2] = [ShuttleSample::random, |seed| ShuttleSample::pct(seed, 2)];
+
+    fn failures(make: Make, seed: u64) -> Vec<Failure> {
+        let mut sample = make(seed).expect("shuttle is built in");
+        (0..100).filter_map(|_| sample.order(Counter::default).err()).collect()
+    }
+
+    #[test]
+    fn the_orders_are_those_of_the_seed_and_can_be_replayed() {
+        for sample in SAMPLES {
+            let found = failures(sample, 7);
+            assert!(!found.is_empty());
+            assert_eq!(found, failures(sample, 7));
+            assert_ne!(found, failures(sample, 8));
+            for failure in found {
+                assert_eq!(replay(Counter::default, &failure.order), Err(failure));
+            }
+        }
+    }
+
+    #[test]
+    fn who_waits_who_panics_and_who_never_ends_is_told_as_of_other_threads() {
+        for sample in SAMPLES {
+            let mut sample = sample(1).unwrap();
+            for _ in 0..20 {
+                assert_eq!(sample.order(|| Idle), Ok(()));
+                assert_eq!(sample.order(Starter::default), Ok(()));
+                let failure = sample.order(|| Starter { panics: true, ..Starter::default() }).unwrap_err();
+                assert_eq!(failure, Failure { order: "A12".to_owned(), why: "2 panics".to_owned() });
+            }
+            let failure = sample.order(|| Endless).unwrap_err();
+            assert_eq!(failure.why, "It goes on after 1000 steps");
+        }
+    }
+}
+
+#[cfg(not(feature = "shuttle"))]
+mod without_shuttle {
+    use roomd_race::ShuttleSample;
+
+    #[test]
+    fn its_orders_are_refused_with_a_sentence() {
+        for refused in [ShuttleSample::random(1), ShuttleSample::pct(1, 2)] {
+            assert!(refused.is_err_and(|sentence| sentence.ends_with("build it with the feature shuttle")));
+        }
+    }
+}

@@ -1,21 +1,22 @@
-//! One order that the machine chooses: each actor is a thread, and takes a step when it gets the world's lock.
+//! One order that a scheduler chooses: each actor is a thread, and takes a step when it gets the world's lock.
 //!
-//! What repetition finds. A test that starts threads and hopes is compared with a search by this: the world is the same,
-//! and the scheduler of the operating system decides.
+//! Compiled over the primitives of the module that it is in, which have the names of those in `std`: these themselves
+//! (`machine_threads.rs`), and shuttle's (`shuttle_threads.rs`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Scope};
 
-use super::run::{Failure, STEPS_MAX, panic_text};
-use super::world::World;
+use super::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use super::thread::{self, Scope};
+use crate::run::{Failure, STEPS_MAX, panic_text};
+use crate::world::World;
 
 /// Runs a world once, with a thread for each actor. Blocks until no actor can take a step.
 ///
 /// # Errors
 /// What is wrong on the way or at the end, with the order that it was.
 pub fn on_threads<W: World + Send>(make: impl Fn() -> W) -> Result<(), Failure> {
-    let run = Run { state: Mutex::new(State::new(make())), changed: Condvar::new() };
+    let world = caught(|| Ok(make())).map_err(|why| Failure { order: String::new(), why })?;
+    let run = Run { state: Mutex::new(State::new(world)), changed: Condvar::new() };
     thread::scope(|scope| run.start_actors(&mut run.lock(), scope));
     let State { world, order, wrong, .. } = run.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     let ended = wrong.map_or_else(|| caught(|| world.finish()), Err);
@@ -91,6 +92,6 @@ impl<W: World + Send> Run<W> {
     }
 }
 
-fn caught(work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+fn caught<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panic_text(&*panic)))
 }

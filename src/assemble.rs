@@ -7,6 +7,7 @@
 mod call_servers;
 mod drain;
 mod key_renewal;
+mod provider_secrets;
 mod reload;
 #[cfg(feature = "jwt")]
 mod sign_in;
@@ -42,6 +43,7 @@ use crate::net::context::ServerContext;
 use crate::net::listeners::{self, LISTENERS, Listener, ServedBy};
 pub use crate::net::listening_socket::ListenAddress;
 use crate::net::listening_socket::ListeningSocket;
+use crate::net::openid::Logins;
 use crate::net::passed::{self, PassedSockets};
 use crate::net::webhooks::HttpSender;
 use crate::settings::Settings;
@@ -178,6 +180,8 @@ impl Server {
     ) -> Result<Self, StartError> {
         let certificate = certificate(&settings).map_err(StartError::Certificate)?;
         let call_servers = call_servers::read(&settings).map_err(StartError::Turn)?;
+        let logins = Arc::<Logins>::default();
+        logins.set_secrets(provider_secrets::read(&settings).map_err(StartError::Providers)?);
         let listeners = LISTENERS.into_iter().zip(passed.0.into_iter().chain(std::iter::repeat_with(|| None)));
         let bound = listeners.filter_map(|(listener, passed)| bind(listener, passed, &settings).transpose());
         let bound = bound.collect::<Result<Vec<_>, _>>()?;
@@ -226,8 +230,15 @@ impl Server {
             _ = threads.join_all(Instant::now() + CUT);
             StartError::Threads(error)
         })?;
-        let context =
-            Arc::new(ServerContext { engine, admission, settings, registering: Default::default(), certificate });
+        let context = Arc::new(ServerContext {
+            engine,
+            admission,
+            settings,
+            registering: Default::default(),
+            certificate,
+            logins,
+            has_ignored_user: Default::default(),
+        });
         let (memory_watch, listeners) = (Arc::default(), bound);
         Ok(Self { context, store, listeners, machine, capacity, memory_watch, webhook_sender, sign_in, issuer_keys })
     }
@@ -374,6 +385,7 @@ impl Server {
         engine.close();
         self.memory_watch.close();
         self.issuer_keys.close();
+        self.context.logins.close();
         admission.close();
         for BoundListener { socket, .. } in &self.listeners {
             socket.shut_down();

@@ -10,7 +10,7 @@ use log::LevelFilter;
 
 use std::time::Duration;
 
-use crate::chat::{IRC_NAME, IceServer, Limits, UserName};
+use crate::chat::{IRC_NAME, IceServer, IdentityProvider, Limits, UserName};
 use crate::store::{BusUrl, Durability, Retention};
 
 /// What webhooks may reach though it is not public.
@@ -126,6 +126,14 @@ pub struct Settings {
     /// The claim of the issuer's tokens that names the user; `sub` is the identity behind the name then. `None` is
     /// `sub` itself.
     pub jwt_name_claim: Option<String>,
+    /// OpenID Connect providers at which users of the page log in.
+    pub oidc_providers: Vec<IdentityProvider>,
+    /// How long somebody is let in who has logged in at a provider, or whom a proxy has named.
+    pub login_for: Duration,
+    /// The header field in which a proxy names the user whom it has authenticated; `None`: none does.
+    pub user_header: Option<String>,
+    /// Networks of the proxies whose word counts in that field; from other peers it is ignored.
+    pub user_header_from: Vec<IpNet>,
     /// From which level on the command `roomd` logs, where `RUST_LOG` does not say it. A program that embeds the server has
     /// a logger of its own.
     pub log_level: LevelFilter,
@@ -214,12 +222,49 @@ impl Default for Settings {
             jwt_issuer: None,
             jwt_audience: None,
             jwt_name_claim: None,
+            oidc_providers: Vec::new(),
+            login_for: Duration::from_secs(12 * 60 * 60),
+            user_header: None,
+            user_header_from: Vec::new(),
             log_level: LevelFilter::Info,
             log: LogFormat::Text,
             log_requests: false,
             limits: Limits::default(),
         }
     }
+}
+
+/// What stands in the place of a provider in the address at which a user logs in whom a proxy has named.
+pub const PROXY_LOGIN: &str = "proxy";
+
+/// Whether nobody on the way can change what is at this URL: it begins with `https://`, or stays on this machine.
+#[must_use]
+pub fn is_safe_url(url: &str) -> bool {
+    if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return false;
+    }
+    let host = |rest: &str| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
+    if let Some(rest) = url.strip_prefix("https://") {
+        return !host(rest).is_empty();
+    }
+    let Some(host) = url.strip_prefix("http://").map(host) else { return false };
+    let after = ["[::1]", "127.0.0.1", "localhost"].iter().find_map(|own| host.strip_prefix(own));
+    after.is_some_and(|port| {
+        port.is_empty() || port.starts_with(':') && port[1..].bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// The name of a header field, from what an operator writes: a token (RFC 9110 §5.6.2) that has no meaning of its own here.
+///
+/// # Errors
+/// A problem that reads on after the name of the setting.
+pub fn header_field(text: &str) -> Result<String, String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let own = ["authorization", "connection", "content-length", "content-type", "cookie", "host", "origin", "upgrade"];
+    if text.is_empty() || text.len() > 64 || !text.bytes().all(is_token) || own.contains(&&*text.to_ascii_lowercase()) {
+        return Err(format!("must be the name of a header field such as Remote-User, not {text:?}"));
+    }
+    Ok(text.to_owned())
 }
 
 /// Characters of a base path, at most.

@@ -49,7 +49,15 @@ static CONTEXT: LazyLock<ServerContext> = LazyLock::new(|| {
     );
     let admission = Admission::open(&threads, &limits, 1).expect("the machine gives a thread");
     let settings = Arc::new(ArcCell::new(settings));
-    ServerContext { engine, admission, settings, registering: Default::default(), certificate: None }
+    ServerContext {
+        engine,
+        admission,
+        settings,
+        registering: Default::default(),
+        certificate: None,
+        logins: Default::default(),
+        has_ignored_user: Default::default(),
+    }
 });
 
 /// Feeds one input.
@@ -179,6 +187,8 @@ fn answer(request: &RequestHead<'_>, body: Vec<u8>) {
         origin,
         address: from,
         base_path: "",
+        host: request.host,
+        is_secure: false,
         operator: None,
         authenticated: None,
     };

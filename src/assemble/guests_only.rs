@@ -40,8 +40,10 @@ pub fn check_keys(_: &[u8]) -> Result<(), String> {
 /// # Errors
 /// A sentence.
 pub fn read(settings: &Settings, _: Option<&[u8]>) -> Result<NewSignIn, String> {
-    let Settings { guests, claims, jwt_secret_file, jwt_key, .. } = settings;
-    if *guests == Some(false) || *claims == Some(true) || jwt_secret_file.is_some() || jwt_key.is_some() {
+    let Settings { guests, claims, jwt_secret_file, jwt_key, oidc_providers, user_header, .. } = settings;
+    let has_issuer = jwt_secret_file.is_some() || jwt_key.is_some();
+    let has_others = !oidc_providers.is_empty() || user_header.is_some();
+    if *guests == Some(false) || *claims == Some(true) || has_issuer || has_others {
         let sentence = "this roomd was built without tokens: whoever comes is a guest, and no name can be claimed";
         return Err(sentence.to_owned());
     }

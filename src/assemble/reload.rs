@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Server, call_servers, certificate, decided, key_renewal, sign_in};
+use super::{Server, call_servers, certificate, decided, key_renewal, provider_secrets, sign_in};
 use crate::net::capacity::Capacity;
 use crate::settings::Settings;
 
@@ -17,6 +17,7 @@ use crate::settings::Settings;
 pub fn check(settings: &Settings) -> Result<(), String> {
     certificate(settings)?;
     call_servers::read(settings).map(drop)?;
+    provider_secrets::read(settings).map(drop)?;
     sign_in::read(settings, None).map(drop)
 }
 
@@ -42,6 +43,7 @@ impl Server {
         self.issuer_keys.fetch(&settings);
         let sign_in = sign_in::read(&settings, self.issuer_keys.fetched(&settings).as_deref())?;
         let call_servers = call_servers::read(&settings)?;
+        let secrets = provider_secrets::read(&settings)?;
         let certificate = match (&self.context.certificate, &settings.tls_cert, &settings.tls_key) {
             (Some(certificate), Some(file), Some(key)) => Some((certificate, certificate.read(file, key)?)),
             (None, None, None) => None,
@@ -55,6 +57,7 @@ impl Server {
         self.sign_in.replace(sign_in);
         self.webhook_sender.allow(settings.webhook_allow.clone());
         engine.set_call_servers(call_servers);
+        self.context.logins.set_secrets(secrets);
         engine.writers.set_threads_max(capacity.writers);
         engine.set_limits(fitted.clone());
         self.context.settings.store(settings);

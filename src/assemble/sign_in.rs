@@ -10,7 +10,7 @@ use crate::auth::jwt::{CurrentIssuer, Issuer, Jwt, KeyError};
 use crate::auth::{Auth, Devices, DisplayNames, Names, SignInRules};
 use crate::chat::StoreFailed;
 use crate::engine::base::clock::Clock;
-use crate::settings::Settings;
+use crate::settings::{Settings, is_safe_url};
 use crate::store::AccountStore;
 
 /// What of signing in can be exchanged while the server runs.
@@ -36,8 +36,7 @@ impl SignIn {
 /// The URL at which the settings say that an issuer's keys are, if it may be asked.
 #[must_use]
 pub fn key_url(settings: &Settings) -> Option<&str> {
-    let is_url = |key: &&str| key.starts_with("https://") || key.starts_with(PLAIN);
-    settings.jwt_key.as_deref().filter(is_url).filter(|url| check_url(url).is_ok())
+    settings.jwt_key.as_deref().filter(|url| is_safe_url(url))
 }
 
 /// Looks whether these are the keys of an issuer.
@@ -48,21 +47,12 @@ pub fn check_keys(bytes: &[u8]) -> Result<(), String> {
     Issuer::with_keys(bytes).map(drop).map_err(|error| format!("it {error}"))
 }
 
-/// What a URL without TLS begins with.
-const PLAIN: &str = "http://";
-
 /// Refuses keys that anybody on the way could replace: without TLS they come from this machine alone.
 fn check_url(url: &str) -> Result<(), String> {
-    let Some(rest) = url.strip_prefix(PLAIN) else { return Ok(()) };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = host
-        .strip_prefix("[::1]")
-        .or_else(|| host.strip_prefix("127.0.0.1"))
-        .or_else(|| host.strip_prefix("localhost"));
-    match host {
-        Some(port) if port.is_empty() || port.starts_with(':') => Ok(()),
-        _ => Err(format!("jwt-key {url} has no TLS, so anybody on the way could replace the keys: https://")),
+    if !url.contains("://") || is_safe_url(url) {
+        return Ok(());
     }
+    Err(format!("jwt-key {url} has no TLS, so anybody on the way could replace the keys: https://"))
 }
 
 /// Reads the keys that the settings name in files, and takes those that were fetched, if a URL is named.

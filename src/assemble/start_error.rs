@@ -28,6 +28,8 @@ pub enum StartError {
     Certificate(String),
     /// The secret of TURN servers cannot be used; a sentence.
     Turn(String),
+    /// The secret that is shared with a provider cannot be used; a sentence.
+    Providers(String),
 }
 
 impl std::fmt::Display for StartError {
@@ -44,7 +46,7 @@ impl std::fmt::Display for StartError {
             Self::Store(error) => error.fmt(f),
             Self::Threads(error) => write!(f, "cannot start a thread: {error}"),
             Self::TooSmall(error) => error.fmt(f),
-            Self::Certificate(sentence) | Self::Turn(sentence) => f.write_str(sentence),
+            Self::Certificate(sentence) | Self::Turn(sentence) | Self::Providers(sentence) => f.write_str(sentence),
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod hooks;
 pub mod jwt;
 pub mod names;
 pub mod tokens;
+pub mod vouched;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,8 @@ use std::time::Duration;
 pub use devices::{DeviceCode, Devices};
 pub use display_names::DisplayNames;
 pub use names::Names;
-pub use tokens::{Claims, Invalid, Tokens};
+pub use tokens::{Claims, Disbelieved, IdTokenClaims, IdTokenRules, Invalid, Tokens};
+pub use vouched::Vouched;
 
 use crate::chat::device::{DeviceId, DeviceLabel};
 use crate::chat::identity::TokenClaims;
@@ -108,6 +110,12 @@ impl Auth {
         self.tokens.is_some()
     }
 
+    /// What reads and signs tokens; `None`: there are none.
+    #[must_use]
+    pub fn tokens(&self) -> Option<&dyn Tokens> {
+        self.tokens.as_deref()
+    }
+
     /// The registered names.
     #[must_use]
     pub fn names(&self) -> &Names {
@@ -181,7 +189,7 @@ impl Auth {
     }
 
     /// The identity that the claims name, and whether the name is new. A new name is registered, so that no guest uses
-    /// it: waits for the store. The token of a claim is good for the registration and the device that it was issued for
+    /// it: waits for the store. A token of a claim or a login is good for the registration, and the device, that it was issued for
     /// alone: a name that was given up does not come back with it, and does not go back to its former owner.
     ///
     /// # Errors
@@ -192,7 +200,7 @@ impl Auth {
         let given_up = || Refusal::new(Code::Unauthorized, "The name that the token is for was given up");
         let (owner, is_new) = match self.names.owner(&claims.user) {
             Some(owner) => (owner, false),
-            None if claims.device.is_some() => return Err(given_up()),
+            None if claims.device.is_some() || claims.registered.is_some() => return Err(given_up()),
             None => (self.names.register(&account)?.unwrap_or(account), true),
         };
         if owner.name != claims.user {
@@ -206,10 +214,10 @@ impl Auth {
             log::info!(user = owner.name.as_str(); "token refused: another subject of the issuer has had this name before");
             return Err(Refusal::new(Code::Unauthorized, format!("The name {} is another user's", owner.name)));
         }
+        if claims.registered.is_some_and(|registered| registered != owner.since) {
+            return Err(given_up());
+        }
         if let Some(device) = claims.device {
-            if claims.registered.is_some_and(|registered| registered != owner.since) {
-                return Err(given_up());
-            }
             if !self.devices.has(&owner.name, device) {
                 return Err(Refusal::new(Code::Unauthorized, "The device that the token is for was signed out"));
             }
@@ -282,10 +290,12 @@ impl Auth {
         sign(&**tokens, self.claim_of(&user, device.id, None, registered, now), registered, now)
     }
 
-    /// Whether the device that an identity's token was issued to is still signed in. Does not block.
+    /// Whether an identity's token is still good: the device that it was issued to is signed in, and the key that has signed it was not
+    /// revoked. Does not block.
     #[must_use]
     pub fn is_signed_in(&self, who: &Identity) -> bool {
-        who.device().is_none_or(|device| self.devices.has(&who.user, device))
+        let is_revoked = |key| self.tokens.as_ref().is_some_and(|tokens| tokens.is_revoked(key));
+        who.device().is_none_or(|device| self.devices.has(&who.user, device)) && !who.key().is_some_and(is_revoked)
     }
 
     fn claim_of(
@@ -303,9 +313,10 @@ impl Auth {
 }
 
 fn identity(claims: Claims, since: Time) -> Identity {
-    let Claims { user, expires, admin, display, rooms, device, rate, .. } = claims;
+    let Claims { user, expires, admin, display, rooms, device, rate, key, .. } = claims;
     let auth_level = if admin { AuthLevel::Admin } else { AuthLevel::Registered };
-    Identity { user, auth_level, claims: Some(Arc::new(TokenClaims { since, expires, display, rooms, device, rate })) }
+    let claims = TokenClaims { since, expires, display, rooms, device, rate, key };
+    Identity { user, auth_level, claims: Some(Arc::new(claims)) }
 }
 
 fn sign(tokens: &dyn Tokens, claims: Claims, since: Time, now: Time) -> Result<Claimed, Refusal> {

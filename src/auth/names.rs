@@ -4,11 +4,16 @@
 //! then whether it is in use, and stores it last. A guest connects first and checks then whether the name is
 //! registered. So of a claim and a guest at the same moment, at least one sees the other.
 
+mod release;
+mod subjects;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+
+pub use release::NameRelease;
 
 use crate::chat::device::Device;
 use crate::chat::{Code, FoldedName, Refusal, StoreFailed, Time, UserName};
@@ -39,11 +44,13 @@ pub(super) struct Owner {
     pub(super) used: Time,
     /// It is about to be given up: nobody is put on a list under it.
     leaving: bool,
+    /// Whose it is to be, while it is not bound yet.
+    binding: Option<Arc<str>>,
 }
 
 impl Owner {
     fn new(account: Account) -> Self {
-        Self { used: account.since, account, leaving: false }
+        Self { used: account.since, account, leaving: false, binding: None }
     }
 }
 
@@ -64,33 +71,6 @@ impl Names {
             }
         }
         self
-    }
-
-    /// The same, with the subjects that are bound to names.
-    #[must_use]
-    pub fn with_subjects(self, known: Vec<(UserName, Arc<str>)>) -> Self {
-        let subjects = known.into_iter().map(|(name, subject)| (FoldedName::of(&name), subject)).collect();
-        Self { subjects: Mutex::new(subjects), ..self }
-    }
-
-    /// Whether a registered name is this subject's of the issuer. The first subject that comes with the name keeps it,
-    /// for which the call waits for the store.
-    ///
-    /// # Errors
-    /// `unavailable`.
-    pub fn bind(&self, name: &UserName, subject: &Arc<str>) -> Result<bool, Refusal> {
-        let folded = FoldedName::of(name);
-        let known = self.subjects.lock().get(&folded).cloned();
-        let owner = match known {
-            Some(known) => known,
-            // Of two at the same moment the store takes one.
-            None => {
-                let bound = self.accounts.bind_subject(name, subject).map_err(unavailable)?;
-                self.subjects.lock().insert(folded, Arc::clone(&bound));
-                bound
-            }
-        };
-        Ok(owner == *subject)
     }
 
     /// The account with this name, as its owner spells it; `None`: it is not registered. Does not block.
@@ -180,7 +160,7 @@ impl Names {
     /// # Errors
     /// `unavailable`.
     pub fn register(&self, account: &Account) -> Result<Option<Account>, Refusal> {
-        if let Some(known) = self.reserve(account)? {
+        if let Some(known) = self.reserve(account, None)? {
             return Ok(Some(known));
         }
         self.store(account, None)
@@ -192,7 +172,7 @@ impl Names {
     /// `name_taken`, or `unavailable`.
     pub fn claim(&self, account: &Account, first: &Device, in_use: impl FnOnce() -> bool) -> Result<(), Refusal> {
         let taken = || taken(&account.name);
-        if self.reserve(account)?.is_some() {
+        if self.reserve(account, None)?.is_some() {
             return Err(taken());
         }
         if in_use() {
@@ -202,8 +182,8 @@ impl Names {
         if self.store(account, Some(first))?.is_some() { Err(taken()) } else { Ok(()) }
     }
 
-    /// Reserves the name, in memory alone. `Some`: it is registered.
-    fn reserve(&self, account: &Account) -> Result<Option<Account>, Refusal> {
+    /// Reserves the name, in memory alone, perhaps for a subject. `Some`: it is registered.
+    fn reserve(&self, account: &Account, binding: Option<Arc<str>>) -> Result<Option<Account>, Refusal> {
         let folded = FoldedName::of(&account.name);
         let mut owners = self.owners.lock();
         if let Some(known) = owners.get(&folded) {
@@ -213,7 +193,7 @@ impl Names {
             let message = format!("{} names are registered, which is the limit", self.names_max);
             return Err(Refusal::new(Code::Unavailable, message));
         }
-        owners.insert(folded, Owner::new(account.clone()));
+        owners.insert(folded, Owner { binding, ..Owner::new(account.clone()) });
         Ok(None)
     }
 
@@ -235,40 +215,6 @@ impl Names {
 
     fn release(&self, account: &Account) {
         self.owners.lock().remove(&FoldedName::of(&account.name));
-    }
-}
-
-/// A name that is being given up. Dropped without [`NameRelease::finish`] it stays registered.
-pub struct NameRelease<'a> {
-    names: &'a Names,
-    folded: FoldedName,
-    name: UserName,
-}
-
-impl NameRelease<'_> {
-    /// The name as its owner spells it.
-    #[must_use]
-    pub fn name(&self) -> &UserName {
-        &self.name
-    }
-
-    /// Frees the name. Waits for the store.
-    ///
-    /// # Errors
-    /// `unavailable`: it stays registered.
-    pub fn finish(self) -> Result<(), Refusal> {
-        self.names.accounts.unregister(&self.name).map_err(unavailable)?;
-        self.names.subjects.lock().remove(&self.folded);
-        self.names.owners.lock().remove(&self.folded);
-        Ok(())
-    }
-}
-
-impl Drop for NameRelease<'_> {
-    fn drop(&mut self) {
-        if let Some(owner) = self.names.owners.lock().get_mut(&self.folded) {
-            owner.leaving = false;
-        }
     }
 }
 
@@ -336,6 +282,9 @@ mod tests {
             Err(StoreFailed)
         }
         fn extend_key(&self, _: &str, _: Time) -> Result<(), StoreFailed> {
+            Err(StoreFailed)
+        }
+        fn remove_key(&self, _: &str) -> Result<bool, StoreFailed> {
             Err(StoreFailed)
         }
         fn bookmarks(&self, _: &UserName) -> Result<Vec<Bookmark>, StoreFailed> {

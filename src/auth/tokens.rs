@@ -3,8 +3,12 @@
 //! Called on the engine's login worker and on connections' threads. The reason of a refusal is a fixed sentence: it contains
 //! nothing of the token.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
+use crate::chat::admin::KeyInfo;
 use crate::chat::device::DeviceId;
 use crate::chat::{RoomName, StoreFailed, Time, UserName};
 
@@ -21,7 +25,60 @@ pub trait Tokens: Send + Sync {
     /// # Errors
     /// The key cannot be read, or its use cannot be noted.
     fn sign(&self, claims: &Claims, now: Time) -> Result<String, StoreFailed>;
+
+    /// The claims of an ID token that is what it has to be, and valid at `now`. Does not block.
+    ///
+    /// # Errors
+    /// Why it is not believed.
+    fn read_id_token(&self, token: &str, rules: &IdTokenRules<'_>, now: Time) -> Result<IdTokenClaims, Disbelieved>;
+
+    /// The server's own keys, the one that signs first. Waits for the store.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn keys(&self) -> Result<Vec<KeyInfo>, StoreFailed>;
+
+    /// Makes a new key, which signs from now on, and forgets those whose tokens have all expired. Waits for the store.
+    ///
+    /// # Errors
+    /// The key that signed before still does.
+    fn rotate(&self, now: Time) -> Result<KeyInfo, StoreFailed>;
+
+    /// Forgets a key, so that no token that it has signed is valid any more; whether there was one of this id. Waits for the
+    /// store.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    fn revoke(&self, key: &str) -> Result<bool, StoreFailed>;
+
+    /// Whether a key was known here and is gone. Does not block.
+    fn is_revoked(&self, key: &str) -> bool;
 }
+
+/// What an ID token has to be (OpenID Connect Core 1.0 §3.1.3.7).
+#[derive(Clone, Copy, Debug)]
+pub struct IdTokenRules<'a> {
+    /// The provider's keys: a JSON Web Key Set.
+    pub keys: &'a [u8],
+    /// Who has to have issued it.
+    pub issuer: &'a str,
+    /// Whom it has to be for.
+    pub client: &'a str,
+    /// Which login it has to be of.
+    pub nonce: &'a str,
+}
+
+/// Why an ID token is not believed, in words for the operator, which reveal nothing of the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disbelieved {
+    /// The second half of a sentence about the token.
+    pub why: Cow<'static, str>,
+    /// Whether newer keys may make a difference.
+    pub is_key_unknown: bool,
+}
+
+/// The claims of an ID token that is believed.
+pub type IdTokenClaims = Map<String, Value>;
 
 /// The claims of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,16 +100,18 @@ pub struct Claims {
     pub subject: Option<Arc<str>>,
     /// Messages a second that each connection of the user may send; `None`: as many as others.
     pub rate: Option<u32>,
-    /// For which registration of the name it was issued, if it was for a claim: when that was.
+    /// For which registration of the name it was issued, if for one alone: when that was.
     pub registered: Option<Time>,
+    /// Which of the server's own keys has signed it; `None`: an issuer's, or it is not signed yet.
+    pub key: Option<Arc<str>>,
 }
 
 impl Claims {
     /// A user and an expiry, and nothing else.
     #[must_use]
     pub fn of(user: UserName, expires: Time) -> Self {
-        let (display, rooms, device, subject) = (None, None, None, None);
-        Self { user, expires, admin: false, display, rooms, device, subject, rate: None, registered: None }
+        let (display, rooms, device, subject, key) = (None, None, None, None, None);
+        Self { user, expires, admin: false, display, rooms, device, subject, rate: None, registered: None, key }
     }
 }
 

@@ -63,6 +63,8 @@ pub struct TokenClaims {
     /// Messages a second that each connection of the user may send, in place of what others may: 1 to
     /// [`TOKEN_RATE_MAX`](super::rate::TOKEN_RATE_MAX).
     pub rate: Option<u32>,
+    /// Which of the server's own keys has signed the token; `None`: an issuer's.
+    pub key: Option<Arc<str>>,
 }
 
 impl Identity {
@@ -88,6 +90,12 @@ impl Identity {
     #[must_use]
     pub fn device(&self) -> Option<DeviceId> {
         self.claims.as_ref()?.device
+    }
+
+    /// The key of the server's own that has signed the token.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.claims.as_ref()?.key.as_deref()
     }
 
     /// Messages a second that the token allows, if it says so.

@@ -96,7 +96,8 @@ mod tests {
     const S: Duration = Duration::from_secs(1);
 
     fn bearer(rate: Option<u32>) -> Identity {
-        let claims = TokenClaims { since: Time(0), expires: Time(9), display: None, rooms: None, device: None, rate };
+        let (display, rooms, device, key) = (None, None, None, None);
+        let claims = TokenClaims { since: Time(0), expires: Time(9), display, rooms, device, rate, key };
         let user = UserName::parse("Ann").unwrap();
         Identity { user, auth_level: AuthLevel::Registered, claims: Some(Arc::new(claims)) }
     }

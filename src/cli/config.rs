@@ -97,6 +97,10 @@ mod tests {
             ("SERVER", _) => &["stun:a.org,turn:u%2C:c%3A@b.org:3478?transport=tcp"],
             ("NETWORK", _) => &["10.0.0.0/8,2001:db8::1"],
             ("URL|database", _) => &["redis://roomd:a%40b@[::1]:6380/3"],
+            ("PROVIDER", _) => {
+                &["id=sso label=A%20%22B%22%2C issuer=https://a.org/b client=c secret-file=/s room-group=x:den"]
+            }
+            ("FIELD|off", _) => &["Remote-User"],
             ("TARGET", _) => &["10.0.0.0/8,bot.internal"],
             (words, _) if words.contains('|') => return words.split('|').map(str::to_owned).collect(),
             other => panic!("no values for {other:?}"),

@@ -13,8 +13,8 @@ use ipnet::IpNet;
 use serde::Serialize;
 use toml::Value;
 
-use crate::chat::IceServer;
-use crate::cli::{ice, origin};
+use crate::chat::{IceServer, IdentityProvider};
+use crate::cli::{ice, origin, provider};
 use crate::settings::{self, IrcOperator, WebhookTarget};
 use crate::store::BusUrl;
 use roomd_cli::address::listen_address;
@@ -199,6 +199,26 @@ pub fn origins() -> Format<Vec<String>> {
 /// STUN and TURN servers. Browsers ask each, so many would make a call slow to start.
 pub fn ice_servers() -> Format<Vec<IceServer>> {
     list("SERVER", "stun:HOST[:PORT] or turn:USER:CREDENTIAL@HOST[:PORT]", 8, ice::parse, ice::print)
+}
+
+/// OpenID Connect providers, each with an id of its own. The page has a button for each.
+pub fn providers() -> Format<Vec<IdentityProvider>> {
+    let Format { placeholder, expected, integers, parse, print } =
+        list("PROVIDER", "id=NAME issuer=URL client=ID …", 8, provider::parse, provider::print);
+    let parse = move |text: &str| {
+        let providers = parse(text)?;
+        let is_new = |(at, one): (usize, &IdentityProvider)| providers[..at].iter().all(|other| other.id != one.id);
+        match providers.iter().enumerate().find(|one| !is_new(*one)) {
+            Some((_, twice)) => Err(format!("has two providers of the id {}", twice.id)),
+            None => Ok(providers),
+        }
+    };
+    Format { placeholder, expected, integers, parse: Box::new(parse), print }
+}
+
+/// The name of a header field.
+pub fn header_field() -> Format<String> {
+    Format::new("FIELD", "header field", settings::header_field, |name| Value::String(name.clone()))
 }
 
 /// Networks, or addresses alone, which are printed without a length.

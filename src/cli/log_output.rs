@@ -29,8 +29,10 @@ pub fn init(level: LevelFilter, format: LogFormat) {
         // What is beyond the level does not come here: see `set_level`.
         None => logger.filter_level(LevelFilter::Trace),
     };
-    // It would log whatever a client sends, tokens too.
-    logger.filter_module("tungstenite", log::LevelFilter::Info);
+    // They would log whatever is sent and received, tokens and secrets too.
+    for module in ["tungstenite", "ureq", "ureq_proto"] {
+        logger.filter_module(module, LevelFilter::Info);
+    }
     let chosen = ["RUST_LOG_STYLE", "NO_COLOR"].iter().any(|name| std::env::var_os(name).is_some());
     if !chosen && io::stderr().is_terminal() {
         // The logger cannot see that there is a terminal behind our own output.

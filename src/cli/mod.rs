@@ -25,6 +25,7 @@ mod log_json;
 pub mod log_output;
 mod manual;
 mod origin;
+mod provider;
 mod qr;
 #[cfg(feature = "race")]
 pub mod race;

@@ -13,8 +13,9 @@ use toml::Value;
 
 use crate::chat::{Slow, WriterStart};
 use crate::cli::format::{
-    self, Format, Print, address, auto_or_count, base_path, bus, bytes, choice, count, ice_servers, irc_name,
-    irc_operators, mode, networks, optional_text, or_off, origins, path, switch, time, webhook_targets,
+    self, Format, Print, address, auto_or_count, base_path, bus, bytes, choice, count, header_field, ice_servers,
+    irc_name, irc_operators, mode, networks, optional_text, or_off, origins, path, providers, switch, time,
+    webhook_targets,
 };
 use crate::settings::{LogFormat, Settings};
 use crate::store::Durability;
@@ -153,6 +154,18 @@ settings! {
         /// The claim of the issuer's tokens that names the user, such as preferred_username. A name
         /// belongs then to the first sub that comes with it. Without it, sub is the name.
         "jwt-name-claim", jwt_name_claim, AtOnce, optional_text("text");
+        /// OpenID Connect providers at which users of the page log in: each a line of words with
+        /// id, issuer and client, and, where they are needed, label, secret-file, scope,
+        /// name-claim, groups-claim, admin-group, room-group=GROUP:ROOM and adopt-names=true (see
+        /// docs/logins.md). Write a space or a comma as %XX.
+        "oidc-provider", oidc_providers, AtOnce, providers();
+        /// How long somebody is let in who has logged in at a provider, or whom a proxy has named.
+        "login-for", login_for, AtOnce, time(MINUTE..=366 * DAY);
+        /// The header field in which a proxy names the user whom it has authenticated, such as
+        /// Remote-User: from the proxies of --user-header-from, and ignored from anybody else.
+        "user-header", user_header, AtOnce, or_off(header_field());
+        /// The proxies that may set it. Whoever can send requests from there can be any user.
+        "user-header-from", user_header_from, AtOnce, networks();
         /// How long before a token expires its bearer is told.
         "token-warning", limits.token_warning, NewConnections, time(Duration::ZERO..=DAY);
     }

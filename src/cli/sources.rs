@@ -222,6 +222,16 @@ impl Draft {
                 settings.turn_secret_file.is_some() && !settings.ice_servers.iter().any(needs_login),
                 turn,
             ),
+            (
+                "user-header",
+                settings.user_header.is_some() && settings.user_header_from.is_empty(),
+                self.source("user-header-from"),
+            ),
+            (
+                "user-header-from",
+                settings.user_header.is_none() && !settings.user_header_from.is_empty(),
+                self.source("user-header"),
+            ),
             ("jwt-issuer", settings.jwt_issuer.is_some() && no_issuer, keys.clone()),
             ("jwt-audience", settings.jwt_audience.is_some() && no_issuer, keys.clone()),
             ("jwt-name-claim", settings.jwt_name_claim.is_some() && no_issuer, keys),

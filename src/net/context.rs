@@ -4,9 +4,10 @@
 //! reloaded: who needs several that belong together loads them once.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::UNIX_EPOCH;
 
+use super::openid::Logins;
 use crate::engine::Engine;
 use crate::engine::base::process::ProcessUsage;
 use crate::engine::guards::admission::Admission;
@@ -27,6 +28,10 @@ pub struct ServerContext {
     pub registering: AtomicUsize,
     /// The certificate of every listener; `None` without TLS.
     pub certificate: Option<Certificate>,
+    /// Logins at OpenID Connect providers.
+    pub logins: Arc<Logins>,
+    /// Whether the log says already that somebody who is no such proxy has named a user (`--user-header`).
+    pub has_ignored_user: AtomicBool,
 }
 
 impl ServerContext {

@@ -1,4 +1,4 @@
-//! Reading what is at a URL that the operator named, such as an issuer's keys.
+//! Asking what is at a URL that the operator named, such as an issuer's keys, or that a provider of the operator's has named.
 //!
 //! No redirect is followed and no proxy asked, since both would name another place than the operator did. Each call ends within
 //! `TIMEOUT`, and sooner when the fetcher is closed.
@@ -41,18 +41,57 @@ impl Default for Fetcher {
     }
 }
 
+/// A request.
+#[derive(Clone, Copy)]
+pub struct OutgoingRequest<'a> {
+    /// Where it goes.
+    pub url: &'a str,
+    /// Who asks, as the field `Authorization` says it.
+    pub authorization: Option<&'a str>,
+    /// A form, which is posted; `None`: it is a `GET`.
+    pub form: Option<&'a str>,
+    /// How long it may take; never longer than ten seconds.
+    pub within: Duration,
+}
+
 impl Fetcher {
     /// What is at the URL. Blocks for ten seconds at most.
     ///
     /// # Errors
     /// Why it cannot be read, in a few words.
     pub fn get(&self, url: &str) -> Result<Vec<u8>, String> {
-        let mut response = self.agent.get(url).call().map_err(|error| error.to_string())?;
-        let status = response.status();
-        if status.as_u16() != 200 {
-            return Err(format!("the answer is {status}"));
+        match self.ask(OutgoingRequest { url, authorization: None, form: None, within: TIMEOUT })? {
+            (200, body) => Ok(body),
+            (status, _) => Err(format!("the answer is {status}")),
         }
-        response.body_mut().with_config().limit(BYTES_MAX).read_to_vec().map_err(|error| error.to_string())
+    }
+
+    /// The status and the body of the answer to a request. Blocks for as long as it may take.
+    ///
+    /// # Errors
+    /// Why there is none, in a few words.
+    pub fn ask(&self, request: OutgoingRequest<'_>) -> Result<(u16, Vec<u8>), String> {
+        let OutgoingRequest { url, authorization, form, within } = request;
+        let timeout = Some(within.min(TIMEOUT));
+        let answer = match form {
+            Some(form) => {
+                let asked = self.agent.post(url).config().timeout_global(timeout).build();
+                let asked = asked.header("Content-Type", "application/x-www-form-urlencoded");
+                let asked = asked.header("Accept", "application/json");
+                let asked = authorization.into_iter().fold(asked, |asked, who| asked.header("Authorization", who));
+                asked.send(form)
+            }
+            None => {
+                let asked = self.agent.get(url).config().timeout_global(timeout).build();
+                let asked = asked.header("Accept", "application/json");
+                let asked = authorization.into_iter().fold(asked, |asked, who| asked.header("Authorization", who));
+                asked.call()
+            }
+        };
+        let mut answer = answer.map_err(|error| error.to_string())?;
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().with_config().limit(BYTES_MAX).read_to_vec().map_err(|error| error.to_string())?;
+        Ok((status, body))
     }
 
     /// Cuts what is being read; nothing is read any more.

@@ -17,6 +17,7 @@ pub mod irc;
 pub mod lines;
 pub mod listeners;
 pub mod listening_socket;
+pub mod openid;
 pub mod passed;
 pub mod proxies;
 pub mod reader;

@@ -6,10 +6,11 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::context::ServerContext;
-use super::http::head::RequestHead;
+use super::http::head::{ProxyUser, RequestHead};
 use super::proxies;
 use super::tcp::Tcp;
 use crate::chat::Refusal;
@@ -102,6 +103,30 @@ impl RemoteAddress {
     pub fn base_path(&self, context: &ServerContext, request: &RequestHead<'_>) -> String {
         let forwarded = self.is_proxy(context).then(|| proxies::prefix(request)).flatten();
         forwarded.unwrap_or_else(|| context.settings.load().base_path.clone())
+    }
+
+    /// Whom a proxy names as the user of a request, if it may name users. What anybody else says in that field is ignored, and logged
+    /// once.
+    #[must_use]
+    pub fn proxy_user<'a>(&self, context: &ServerContext, request: &RequestHead<'a>) -> ProxyUser<'a> {
+        let settings = context.settings.load();
+        let Some(field) = &settings.user_header else { return ProxyUser::None };
+        let said: Vec<_> = request.values(field).take(2).collect();
+        if !proxies::among(&settings.user_header_from, self.ip) {
+            if !said.is_empty() && !context.has_ignored_user.swap(true, Ordering::Relaxed) {
+                log::warn!(address:% = self.ip, field = &**field; "ignored a user named by somebody who is not in --user-header-from");
+            }
+            return ProxyUser::None;
+        }
+        match *said {
+            [] => ProxyUser::Unnamed,
+            [name] => match std::str::from_utf8(name).map(str::trim) {
+                Ok("") => ProxyUser::Unnamed,
+                Ok(name) => ProxyUser::Named(name),
+                Err(_) => ProxyUser::Unreadable,
+            },
+            _ => ProxyUser::Unreadable,
+        }
     }
 
     /// The address, and what limits count it for.

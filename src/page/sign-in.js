@@ -1,9 +1,10 @@
 // The sign-in form: the user chooses a name, or enters with a token.
 
 import { Component, createRef, html } from "./html.js";
-import { loadModule, UNREACHABLE } from "./loading.js";
+import { lazy, loadModule, UNREACHABLE } from "./loading.js";
 import { addressOf, userName } from "./names.js";
 
+const Logins = lazy("logins", "Logins");
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const LINK = /(\/chat\/[^/#?]+)?#((?:device|invite)=\w.*)$/;
 
@@ -94,6 +95,7 @@ export class SignIn extends Component {
       <h1>${server?.name && server.name !== "roomd" ? html`Welcome to <bdi>${server.name}</bdi>` : "Welcome"}</h1>
       ${server?.welcome && html`<p class="greeting" dir="auto">${server.welcome}</p>`}
       ${about}
+      ${server?.logins && html`<${Logins} logins=${server.logins} />`}
       <p class="hint" id="name-rule">Choose a name to enter <bdi>${room}</bdi>, without spaces. ${server?.claims ? "It becomes your own: nobody else can use it here, and this browser remembers it." : "This browser remembers it."}</p>
       <form onSubmit=${this.#submit}>
         <label for="name">Your name</label>

@@ -151,6 +151,12 @@ pub trait AccountStore: Send + Sync {
     /// There is no such key, or it is not noted; the token must not be issued.
     fn extend_key(&self, kid: &str, until: Time) -> Result<(), StoreFailed>;
 
+    /// Removes a key; whether there was one of this id.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    fn remove_key(&self, kid: &str) -> Result<bool, StoreFailed>;
+
     /// The bookmarks of a registered user, in the order of the rooms' names; and how far the user has read, where this
     /// store knows it.
     ///
@@ -303,6 +309,13 @@ impl AccountStore for MemoryAccounts {
         let key = state.keys.iter_mut().find(|key| &*key.kid == kid).ok_or(StoreFailed)?;
         key.until = key.until.max(until);
         Ok(())
+    }
+
+    fn remove_key(&self, kid: &str) -> Result<bool, StoreFailed> {
+        let mut state = self.state.lock();
+        let before = state.keys.len();
+        state.keys.retain(|key| &*key.kid != kid);
+        Ok(state.keys.len() < before)
     }
 
     fn bookmarks(&self, user: &UserName) -> Result<Vec<Bookmark>, StoreFailed> {

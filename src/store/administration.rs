@@ -85,6 +85,12 @@ pub trait Administration: Send + Sync {
     /// Nothing has changed.
     fn rotate_keys(&self, key: &ServerKey) -> Result<usize, AdministrationError>;
 
+    /// Removes a key, so that the tokens that it has signed are void, in a running server soon; whether there was one of this id.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    fn revoke_key(&self, kid: &str) -> Result<bool, AdministrationError>;
+
     /// Adds a hook whose token has this digest; its number. `None`: the room has as many as it may have.
     ///
     /// # Errors

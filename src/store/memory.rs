@@ -261,6 +261,10 @@ impl Administration for NoAdministration {
         unsupported("rotate keys")
     }
 
+    fn revoke_key(&self, _: &str) -> Result<bool, AdministrationError> {
+        unsupported("revoke a key")
+    }
+
     fn add_hook(&self, _: &NewHook, _: &HookDigest) -> Result<Option<u64>, AdministrationError> {
         unsupported("add a hook")
     }

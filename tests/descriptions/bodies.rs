@@ -43,7 +43,6 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     let next = Some(SearchPosition { at: AT, key: 42 });
     let presences = samples::presences();
     let mut all = vec![
-        ("Server", json::server_body("Chat", Some("Hello"), (true, true))),
         ("Time", json::time_body(AT)),
         ("Me", json::me_body(&identity(), Rate { burst: 60, per_s: 60 })),
         ("Claimed", json::claimed_body(&identity(), "eyJ")),
@@ -88,7 +87,18 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         Event::Sent { .. } => Some(("Sent", event(told))),
         _ => None,
     }));
+    all.extend(server_bodies());
     all
+}
+
+/// What is told of the server as a whole.
+fn server_bodies() -> [(&'static str, Vec<u8>); 4] {
+    [
+        ("ServerKey", json::key_body(&samples::keys()[0])),
+        ("ServerKeys", json::keys_body(&samples::keys())),
+        ("Server", json::server_body("Chat", Some("Hello"), (true, true), &[])),
+        ("Server", json::server_body("Chat", None, (false, false), &samples::logins())),
+    ]
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roomd::chat::admin::{
-    AccountInfo, Announcement, BanTarget, Connected, ConnectionInfo, NewServerBan, PersonalData, RoomOverview,
+    AccountInfo, Announcement, BanTarget, Connected, ConnectionInfo, KeyInfo, NewServerBan, PersonalData, RoomOverview,
     ServerAction, ServerActionKind, ServerAuditEntry, ServerBan,
 };
 use roomd::chat::device::{Device, DeviceId, DeviceLabel, ListedDevice};
@@ -25,6 +25,7 @@ use roomd::chat::{
     Recovery, Refusal, ResumedRoom, RoomName, RoomSummary, SearchPosition, Secret, Signal, Status, Time, UserName,
     Welcome,
 };
+use roomd::wire::json::LoginOffer;
 
 pub const AT: Time = Time(1_795_197_600_000);
 
@@ -50,6 +51,7 @@ pub fn identity() -> Identity {
         rooms: Some(vec![room()]),
         device: Some(DeviceId(0xfeed)),
         rate: Some(60),
+        key: None,
     };
     Identity { user: user("Alice"), auth_level: AuthLevel::Admin, claims: Some(Arc::new(claims)) }
 }
@@ -334,6 +336,18 @@ pub fn connections() -> Vec<ConnectionInfo> {
 pub fn accounts() -> Vec<AccountInfo> {
     let display_name = DisplayName::parse("Alice B.").ok();
     vec![AccountInfo { user: user("Alice"), since: AT, used: AT, display_name, devices: 2 }]
+}
+
+/// A provider, and a proxy.
+pub fn logins() -> [LoginOffer<'static>; 2] {
+    let provider = LoginOffer { id: "sso", label: Some("Example"), at_once: false };
+    [provider, LoginOffer { id: "proxy", label: None, at_once: true }]
+}
+
+/// One that signs, and one that has signed nothing.
+pub fn keys() -> Vec<KeyInfo> {
+    let signing = KeyInfo { key: "5d0c1f0e9a7b3c42".into(), made: AT, until: Some(AT), signs: true };
+    vec![signing.clone(), KeyInfo { until: None, signs: false, ..signing }]
 }
 
 /// Of a registered user who owns a room.

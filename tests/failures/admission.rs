@@ -38,8 +38,15 @@ impl Doors {
             Ok(admission) => {
                 let settings = Arc::new(ArcCell::new(Settings::default()));
                 let registering = Default::default();
-                let served = context::ServerContext { engine, admission, settings, registering, certificate: None };
-                let served = Arc::new(served);
+                let served = Arc::new(context::ServerContext {
+                    engine,
+                    admission,
+                    settings,
+                    registering,
+                    certificate: None,
+                    logins: Default::default(),
+                    has_ignored_user: Default::default(),
+                });
                 Some(Self { server, served, refused: 0 })
             }
             Err(_) => {

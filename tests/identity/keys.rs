@@ -80,6 +80,27 @@ fn a_key_that_has_signed_nothing_that_lives_is_forgotten_when_it_is_replaced() {
 }
 
 #[test]
+fn a_key_is_revoked_beside_the_server_unless_it_signs() {
+    let place = Place::new();
+    place.serve(&[]).stop();
+    let old = place.token(&["--user", "alice"]);
+    let kid = keys(&place)[0].split(' ').next().unwrap().to_owned();
+    let revoke = |key: &str| {
+        let output = place.run(&["keys", "revoke", "--key", key]);
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (done, why) = revoke(&kid);
+    assert!(!done && why.contains("make another one first"), "{why}");
+    assert!(place.run(&["keys", "rotate"]).status.success());
+    assert_eq!(revoke(&kid), (true, String::new()));
+    let (done, why) = revoke(&kid);
+    assert!(!done && why.contains("there is no key"), "{why}");
+    let server = place.serve(&[]);
+    assert_eq!(server.me(&old), Err(401));
+    server.stop();
+}
+
+#[test]
 fn without_a_file_there_is_nothing_to_sign_with() {
     let place = Place::new();
     for arguments in [&["token", "--user", "bob"][..], &["keys", "list"], &["keys", "rotate"]] {

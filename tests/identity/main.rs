@@ -10,5 +10,8 @@ mod harness;
 mod issuer;
 mod issuer_keys;
 mod keys;
+mod logins;
 mod openness;
+mod provider;
+mod proxy_users;
 mod silence;

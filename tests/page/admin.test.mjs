@@ -178,6 +178,30 @@ test("a person is erased after it was said how much there is, and a name is give
   faultless();
 });
 
+test("another key signs, and the one before is revoked with the tokens that it has signed", async () => {
+  const host = await server(...RATE);
+  const ann = await (await person()).enter(host.http, "Ann");
+  const { page } = await person({ viewport: { width: 390, height: 844 }, hasTouch: true });
+  await signIn({ page }, host, await adminToken(host), "#keys");
+  const first = await page.getByRole("rowheader").innerText();
+  assert.equal(await page.getByRole("button", { name: /^Revoke/ }).count(), 0);
+  await page.getByRole("button", { name: "Make another key…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Make", exact: true }).click();
+  await said(page, "signs from now on");
+  const token = await adminToken(host); // what the first key has signed ends with it
+  await page.evaluate((token) => sessionStorage.setItem(Object.keys(sessionStorage)[0], token), token);
+  await page.reload();
+  await row(page, first).getByRole("button", { name: /^Revoke/ }).click();
+  await look(page, "admin-revoke-390-light");
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke", exact: true }).click();
+  await said(page, `${first} is revoked.`);
+  await row(page, first).waitFor({ state: "detached" });
+  await ann.page.getByText(/signed out/).first().waitFor();
+  await go(page, "Audit");
+  for (const done of ["made another key", "revoked a key"]) await row(page, done).waitFor();
+  faultless();
+});
+
 test("what happens is live, and every section can be seen at two widths and reached with a keyboard", async () => {
   const host = await server(...RATE);
   const bob = client(host, "Bob");
@@ -199,7 +223,7 @@ test("what happens is live, and every section can be seen at two widths and reac
     for (const colorScheme of ["light", "dark"]) {
       await page.setViewportSize({ width, height: 844 });
       await page.emulateMedia({ colorScheme });
-      for (const section of ["Overview", "Connections", "Rooms", "Accounts", "Bans", "Webhooks", "Announce", "Audit"]) {
+      for (const section of ["Overview", "Connections", "Rooms", "Accounts", "Keys", "Bans", "Webhooks", "Announce", "Audit"]) {
         await go(page, section);
         await page.getByRole("heading", { name: section, exact: true, level: 1 }).waitFor();
         await page.getByText("Loading…").waitFor({ state: "detached" });

@@ -117,6 +117,7 @@ def check_in_force(other, token):
     server = json.loads(body)
     assert (server["name"], server["welcome"]) == (other["name"], other["welcome"]), server
     assert server["guests"] is False and server["claims"] is False, server
+    assert server["logins"] == [{"id": "after", "label": "After"}], server
     assert get("/api/v1/rooms")[0] == 401, "guests are not let in"
     assert get("/echo")[0] == 426, "the route is there"
     headers = get("/api/v1/rooms", Origin=other["origin"][0], Authorization=f"Bearer {token}")[1]

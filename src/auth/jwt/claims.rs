@@ -118,6 +118,11 @@ impl TokenFields {
         }
     }
 
+    /// The claims as they are.
+    pub fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// Whether it names an audience.
     pub fn has_audience(&self) -> bool {
         self.0.get("aud").is_some_and(|audience| audience.as_array().is_none_or(|all| !all.is_empty()))
@@ -147,6 +152,7 @@ impl TokenFields {
             rate: self.rate()?,
             subject: subject.map(Into::into),
             registered: self.0.get("registered").and_then(Value::as_u64).map(Time),
+            key: None,
         })
     }
 
@@ -171,7 +177,7 @@ impl TokenFields {
         })
     }
 
-    fn subject(&self) -> Result<&str, Refused> {
+    pub(super) fn subject(&self) -> Result<&str, Refused> {
         let subject = self.text("sub")?.ok_or(Refused::not_understood("it has no sub"))?;
         if subject.chars().count() > SUBJECT_CHARS_MAX || subject.chars().any(char::is_control) {
             let why = format!("its sub has more than {SUBJECT_CHARS_MAX} characters, or control characters");
@@ -196,7 +202,7 @@ impl TokenFields {
         self.0.get("rate").map(|value| parse(value).filter(is_rate).ok_or_else(wrong)).transpose()
     }
 
-    fn text(&self, claim: &str) -> Result<Option<&str>, Refused> {
+    pub(super) fn text(&self, claim: &str) -> Result<Option<&str>, Refused> {
         let wrong = || Refused::not_understood(format!("its {} is no text", claim.escape_debug()));
         self.0.get(claim).map(|value| value.as_str().ok_or_else(wrong)).transpose()
     }
@@ -204,6 +210,15 @@ impl TokenFields {
     fn flag(&self, claim: &str) -> Result<bool, Refused> {
         let wrong = || Refused::not_understood(format!("its {claim} is neither true nor false"));
         self.0.get(claim).map_or(Ok(false), |value| value.as_bool().ok_or_else(wrong))
+    }
+
+    /// Those of this name: a text, or a list of texts.
+    pub(super) fn texts(&self, claim: &str) -> Vec<&str> {
+        match self.0.get(claim) {
+            Some(Value::String(one)) => vec![one],
+            Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Seconds since 1970, perhaps with a fraction (RFC 7519 §2).

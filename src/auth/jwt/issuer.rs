@@ -9,8 +9,8 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgo
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
 
 use super::super::{Claims, Invalid};
-use super::claims::Refused;
-use super::{Verifier, verify};
+use super::claims::{Refused, TokenFields};
+use super::{Audience, Verifier, verify};
 use crate::chat::Time;
 
 /// Bytes of a secret, at least: what HS256 needs (RFC 7518 §3.2).
@@ -99,18 +99,30 @@ impl Issuer {
 
     /// The claims of a token of the issuer.
     pub(super) fn read(&self, token: &str, header: &Header, now: Time) -> Result<Claims, Refused> {
+        let audience = self.audience.as_deref().map_or(Audience::None, Audience::Named);
+        let fields = self.verify(token, header, audience, now)?;
+        let claims = fields.claims(self.name_claim.as_deref())?;
+        // Only a token of our own can be renewed, or is for one registration of its name.
+        Ok(Claims { device: None, registered: None, ..claims })
+    }
+
+    /// The claims of a token that one of the keys has signed, as they are.
+    pub(super) fn verify(
+        &self,
+        token: &str,
+        header: &Header,
+        audience: Audience<'_>,
+        now: Time,
+    ) -> Result<TokenFields, Refused> {
         let mut refused = Refused::new(Invalid::NotOurs, "no known key has the id that it names");
         for Key { kid, algorithm, key } in &self.keys {
             let other = |kid: &String| header.kid.as_ref().is_some_and(|named| named != kid);
             if kid.as_ref().is_some_and(other) {
                 continue;
             }
-            let (issuer, audience) = (self.name.as_deref(), self.audience.as_deref());
-            let verifier = Verifier { key, algorithm: *algorithm, issuer, audience };
-            let name_claim = self.name_claim.as_deref();
-            match verify(token, header, &verifier, now).and_then(|fields| fields.claims(name_claim)) {
-                // Only a token of our own can be renewed.
-                Ok(claims) => return Ok(Claims { device: None, ..claims }),
+            let verifier = Verifier { key, algorithm: *algorithm, issuer: self.name.as_deref(), audience };
+            match verify(token, header, &verifier, now) {
+                Ok(fields) => return Ok(fields),
                 // Another key may have signed it, unless one has.
                 Err(next) if next.invalid == Invalid::NotOurs && refused.invalid != Invalid::NotOurs => {}
                 Err(next) => refused = next,

@@ -5,6 +5,7 @@
 //! unknown one, so that a rotation needs no restart.
 
 mod claims;
+mod id_token;
 mod issuer;
 mod server_keys;
 
@@ -17,7 +18,8 @@ pub use issuer::{Issuer, KeyError};
 
 use self::claims::{Refused, TokenFields};
 use self::server_keys::ServerKeys;
-use super::{Claims, Invalid, Tokens};
+use super::{Claims, Disbelieved, IdTokenClaims, IdTokenRules, Invalid, Tokens};
+use crate::chat::admin::KeyInfo;
 use crate::chat::{StoreFailed, Time};
 use crate::store::AccountStore;
 use crate::store::accounts::ServerKey;
@@ -65,15 +67,7 @@ impl Jwt {
 impl Jwt {
     #[inline(never)]
     fn verify(&self, token: &str, now: Time) -> Result<Claims, Refused> {
-        let not_understood = |why: &'static str| Refused::new(Invalid::NotUnderstood, why);
-        if token.len() > TOKEN_BYTES_MAX {
-            return Err(Refused::new(Invalid::NotUnderstood, format!("it has more than {TOKEN_BYTES_MAX} bytes")));
-        }
-        let header = decode_header(token).map_err(|_| not_understood("it is no JSON Web Token"))?;
-        // RFC 7515 §4.1.11: a critical extension that is not understood makes the token invalid.
-        if header.crit.is_some() {
-            return Err(not_understood("its header has a critical extension"));
-        }
+        let header = header(token)?;
         if let Some(key) = self.own.key(&header, now) {
             return server_keys::read(token, &header, &key, now);
         }
@@ -94,6 +88,40 @@ impl Tokens for Jwt {
     fn sign(&self, claims: &Claims, now: Time) -> Result<String, StoreFailed> {
         self.own.sign(claims, now)
     }
+
+    fn read_id_token(&self, token: &str, rules: &IdTokenRules<'_>, now: Time) -> Result<IdTokenClaims, Disbelieved> {
+        id_token::read(token, rules, now)
+    }
+
+    fn keys(&self) -> Result<Vec<KeyInfo>, StoreFailed> {
+        self.own.list()
+    }
+
+    fn rotate(&self, now: Time) -> Result<KeyInfo, StoreFailed> {
+        self.own.rotate(now)
+    }
+
+    fn revoke(&self, key: &str) -> Result<bool, StoreFailed> {
+        self.own.revoke(key)
+    }
+
+    fn is_revoked(&self, key: &str) -> bool {
+        self.own.is_revoked(key)
+    }
+}
+
+/// The header of a token that is not too long.
+fn header(token: &str) -> Result<Header, Refused> {
+    let not_understood = |why: &'static str| Refused::new(Invalid::NotUnderstood, why);
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(Refused::new(Invalid::NotUnderstood, format!("it has more than {TOKEN_BYTES_MAX} bytes")));
+    }
+    let header = decode_header(token).map_err(|_| not_understood("it is no JSON Web Token"))?;
+    // RFC 7515 §4.1.11: a critical extension that is not understood makes the token invalid.
+    match header.crit {
+        Some(_) => Err(not_understood("its header has a critical extension")),
+        None => Ok(header),
+    }
 }
 
 /// What a token is verified against.
@@ -102,8 +130,18 @@ struct Verifier<'a> {
     algorithm: Algorithm,
     /// The issuer that the token must name, if any.
     issuer: Option<&'a str>,
-    /// The audience that the token must name; `None`: it must name none.
-    audience: Option<&'a str>,
+    audience: Audience<'a>,
+}
+
+/// The audience of a token.
+#[derive(Clone, Copy)]
+enum Audience<'a> {
+    /// It must name this one.
+    Named(&'a str),
+    /// It must name none.
+    None,
+    /// It is looked at elsewhere.
+    Any,
 }
 
 /// Verifies a token with one key, and returns its claims.
@@ -117,20 +155,21 @@ fn verify(token: &str, header: &Header, verifier: &Verifier<'_>, now: Time) -> R
     }
     let mut validation = Validation::new(algorithm);
     // Time is checked below, by the argument; and an audience, where there is to be none.
-    (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, audience.is_some());
+    (validation.validate_exp, validation.validate_nbf) = (false, false);
+    validation.validate_aud = matches!(audience, Audience::Named(_));
     let mut required: Vec<&str> = Vec::new();
     if let Some(issuer) = issuer {
         validation.set_issuer(&[issuer]);
         required.push("iss");
     }
-    if let Some(audience) = audience {
+    if let Audience::Named(audience) = audience {
         validation.set_audience(&[audience]);
         required.push("aud");
     }
     validation.set_required_spec_claims(&required);
     let fields = decode::<Map<String, Value>>(token, key, &validation).map_err(|error| refused(&error))?.claims;
     let fields = TokenFields::new(fields);
-    if audience.is_none() && fields.has_audience() {
+    if matches!(audience, Audience::None) && fields.has_audience() {
         return Err(Refused::new(Invalid::NotForUs, "it has an aud, and there is no --jwt-audience"));
     }
     fields.check_time(now)?;

@@ -1,8 +1,9 @@
 //! The server's own keys: HMAC with SHA-256 (RFC 7518 §3.2) and 256 random bits each.
 //!
 //! Nobody else verifies what the server signs, so a key pair would gain nothing. The newest key signs; older ones are
-//! valid until their last token has expired. One mutex over the keys, a leaf: it is not held while the store is asked,
-//! which for unknown keys happens at most once a second.
+//! valid until their last token has expired, unless they are revoked. One mutex over the keys, a leaf: it is not held while the store is
+//! asked, which for unknown keys happens at most once a second, and otherwise every half minute, since another server or a command may
+//! have revoked one.
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use parking_lot::Mutex;
 
 use super::super::Claims;
 use super::claims::{OwnClaims, Refused};
-use super::{LEEWAY_MS, Verifier, verify};
+use super::{Audience, LEEWAY_MS, Verifier, verify};
+use crate::chat::admin::KeyInfo;
 use crate::chat::{StoreFailed, Time};
 use crate::store::AccountStore;
 use crate::store::accounts::ServerKey;
@@ -22,6 +24,8 @@ const ISSUER: &str = "roomd";
 const KID: &str = "roomd-";
 /// How often the store is asked for an unknown key, at most, in milliseconds.
 const ASK_EVERY_MS: u64 = 1_000;
+/// How long a known key is good without asking whether it was revoked, in milliseconds.
+const FRESH_MS: u64 = 30_000;
 
 /// See the module.
 pub struct ServerKeys {
@@ -29,8 +33,11 @@ pub struct ServerKeys {
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
     keys: Vec<ServerKey>,
+    /// Keys that were known and are gone: revoked, or their last token has expired.
+    gone: Vec<Arc<str>>,
     /// When the store was last asked.
     asked: Time,
 }
@@ -44,28 +51,69 @@ impl ServerKeys {
             accounts.add_key(&key)?;
             keys.push(key);
         }
-        Ok(Self { accounts, state: Mutex::new(State { keys, asked: Time::default() }) })
+        Ok(Self { accounts, state: Mutex::new(State { keys, ..State::default() }) })
     }
 
     /// The key that a token names, if it is one of ours.
     pub fn key(&self, header: &Header, now: Time) -> Option<ServerKey> {
         let kid = header.kid.as_deref()?.strip_prefix(KID)?;
         let find = |keys: &[ServerKey]| keys.iter().find(|key| *key.kid == *kid).cloned();
-        {
+        let known = {
             let mut state = self.state.lock();
-            if let Some(key) = find(&state.keys) {
-                return Some(key);
-            }
-            if now.0.abs_diff(state.asked.0) < ASK_EVERY_MS {
-                return None;
+            let known = find(&state.keys);
+            let pause = if known.is_some() { FRESH_MS } else { ASK_EVERY_MS };
+            if now.0.abs_diff(state.asked.0) < pause {
+                return known;
             }
             state.asked = now;
-        }
-        // A key that cannot be read now is unknown; the next token with it asks again.
-        let keys = self.accounts.keys().ok()?;
+            known
+        };
+        // While the store cannot be read, what was known holds; an unknown key is asked for again by the next token with it.
+        let Ok(keys) = self.accounts.keys() else { return known };
         let found = find(&keys);
-        self.state.lock().keys = keys;
+        self.take_over(keys);
         found
+    }
+
+    /// What there is of the keys, the one that signs first.
+    pub fn list(&self) -> Result<Vec<KeyInfo>, StoreFailed> {
+        let keys = self.accounts.keys()?;
+        let listed = keys.iter().enumerate().map(|(at, key)| info(key, at == 0)).collect();
+        self.take_over(keys);
+        Ok(listed)
+    }
+
+    /// Makes a new key, which signs from now on, and forgets those whose tokens have all expired.
+    pub fn rotate(&self, now: Time) -> Result<KeyInfo, StoreFailed> {
+        let new = ServerKey::draw(now).map_err(|_| StoreFailed)?;
+        self.accounts.add_key(&new)?;
+        for old in self.accounts.keys()?.iter().filter(|key| key.kid != new.kid && key.until < now) {
+            self.accounts.remove_key(&old.kid)?;
+        }
+        self.take_over(self.accounts.keys()?);
+        Ok(info(&new, true))
+    }
+
+    /// Forgets a key, and what it has signed is void; whether there was one of this id.
+    pub fn revoke(&self, kid: &str) -> Result<bool, StoreFailed> {
+        let was_there = self.accounts.remove_key(kid)?;
+        self.take_over(self.accounts.keys()?);
+        Ok(was_there)
+    }
+
+    /// Whether the key was known, and is gone. Does not block.
+    pub fn is_revoked(&self, kid: &str) -> bool {
+        self.state.lock().gone.iter().any(|gone| &**gone == kid)
+    }
+
+    /// Puts the keys of the store in the place of those that were known.
+    fn take_over(&self, keys: Vec<ServerKey>) {
+        let mut state = self.state.lock();
+        let before = std::mem::replace(&mut state.keys, keys);
+        let State { keys, gone, .. } = &mut *state;
+        let is_there = |kid: &str| keys.iter().any(|key| &*key.kid == kid);
+        gone.retain(|kid| !is_there(kid));
+        gone.extend(before.into_iter().map(|key| key.kid).filter(|kid| !is_there(kid)));
     }
 
     /// A token that the newest key signs.
@@ -73,13 +121,18 @@ impl ServerKeys {
         // The newest in the store, which may have been rotated by hand.
         let keys = self.accounts.keys()?;
         let key = keys.first().cloned().ok_or(StoreFailed)?;
-        self.state.lock().keys = keys;
+        self.take_over(keys);
         self.accounts.extend_key(&key.kid, claims.expires.after(std::time::Duration::from_millis(LEEWAY_MS)))?;
         sign(&key, claims, now).map_err(|error| {
             log::error!(error:%; "token not signed");
             StoreFailed
         })
     }
+}
+
+fn info(key: &ServerKey, signs: bool) -> KeyInfo {
+    let until = Some(key.until).filter(|until| *until > Time(0));
+    KeyInfo { key: Arc::clone(&key.kid), made: key.made, until, signs }
 }
 
 /// A token that this key signs.
@@ -90,7 +143,9 @@ pub fn sign(key: &ServerKey, claims: &Claims, now: Time) -> Result<String, jsonw
 
 /// The claims of a token that names this key.
 pub fn read(token: &str, header: &Header, key: &ServerKey, now: Time) -> Result<Claims, Refused> {
-    let key = &DecodingKey::from_secret(&key.secret);
-    let verifier = Verifier { key, algorithm: Algorithm::HS256, issuer: Some(ISSUER), audience: Some(ISSUER) };
-    verify(token, header, &verifier, now)?.claims(None)
+    let secret = &DecodingKey::from_secret(&key.secret);
+    let (issuer, audience) = (Some(ISSUER), Audience::Named(ISSUER));
+    let verifier = Verifier { key: secret, algorithm: Algorithm::HS256, issuer, audience };
+    let claims = verify(token, header, &verifier, now)?.claims(None)?;
+    Ok(Claims { key: Some(Arc::clone(&key.kid)), ..claims })
 }

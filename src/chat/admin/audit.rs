@@ -35,6 +35,10 @@ pub enum ServerActionKind {
     NameReleased,
     /// What there is of a person was erased, or a part of it.
     PersonErased,
+    /// A new key signs the server's tokens.
+    KeyRotated,
+    /// A key was revoked, and with it the tokens that it has signed.
+    KeyRevoked,
 }
 
 impl ServerActionKind {
@@ -54,6 +58,8 @@ impl ServerActionKind {
             Self::OperatorSignedIn => "operator_signed_in",
             Self::NameReleased => "name_released",
             Self::PersonErased => "person_erased",
+            Self::KeyRotated => "key_rotated",
+            Self::KeyRevoked => "key_revoked",
         }
     }
 }

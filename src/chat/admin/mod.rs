@@ -8,6 +8,7 @@ pub mod announcement;
 pub mod audit;
 pub mod ban;
 pub mod connection;
+pub mod key;
 pub mod personal_data;
 pub mod room_overview;
 
@@ -16,5 +17,6 @@ pub use announcement::Announcement;
 pub use audit::{ServerAction, ServerActionKind, ServerAuditEntry};
 pub use ban::{BanTarget, NewServerBan, ServerBan, ServerBans};
 pub use connection::{Connected, ConnectionInfo};
+pub use key::KeyInfo;
 pub use personal_data::{Erased, PersonalData};
 pub use room_overview::RoomOverview;

@@ -72,8 +72,9 @@ fn execute(settings: &Settings, command: &DataCommand) -> Result<ExitCode, Admin
         DataCommand::Reload => operate::reload(&*history)?,
         DataCommand::Drain => operate::drain(&*history)?,
         DataCommand::Token(options) => tokens::sign(&*history, options)?,
-        DataCommand::Keys { action: KeysAction::Rotate } => tokens::rotate(&*history)?,
-        DataCommand::Keys { action: KeysAction::List } => tokens::list(&*history)?,
+        DataCommand::Keys { action: KeysAction::Rotate, .. } => tokens::rotate(&*history)?,
+        DataCommand::Keys { action: KeysAction::Revoke, key: Some(key) } => tokens::revoke(&*history, key)?,
+        DataCommand::Keys { .. } => tokens::list(&*history)?,
         DataCommand::Retain { room, age, messages } => {
             let bounds = history.retain(room, RetentionChange { age_ms: *age, count: *messages })?;
             print(&format!("{room}: {}", describe(bounds)));

@@ -138,11 +138,17 @@ pub enum DataCommand {
     /// The server is found by its data file. It is not ready at once and lets nobody in, tells everybody that it is about
     /// to end, and then says goodbye to a part of its clients at a time, within --drain.
     Drain,
-    /// List the keys that sign the server's tokens, or make a new one that signs from now on
+    /// List the keys that sign the server's tokens, make a new one, or revoke one
+    ///
+    /// Also while the server runs, which takes a token of a revoked key for half a minute more; roomd admin revoke-key ends it at once,
+    /// with its connections.
     Keys {
-        /// list: the key that signs comes first; rotate: old keys are valid until their last token ends
-        #[arg(value_enum, value_name = "list|rotate", hide_possible_values = true)]
+        /// list: the key that signs comes first; rotate: old keys are valid until their last token ends; revoke: the tokens of --key are void
+        #[arg(value_enum, value_name = "list|rotate|revoke", hide_possible_values = true)]
         action: KeysAction,
+        /// The key that is revoked, as list has it
+        #[arg(long, value_name = "KEY", required_if_eq("action", "revoke"))]
+        key: Option<String>,
     },
 }
 
@@ -182,6 +188,7 @@ pub enum HookAction {
 pub enum KeysAction {
     List,
     Rotate,
+    Revoke,
 }
 
 impl DataCommand {
@@ -336,8 +343,11 @@ mod tests {
         let many: Vec<_> = ["token", "--user=alice"].into_iter().chain(rooms.iter().map(String::as_str)).collect();
         assert_eq!(refused(&many, &[], ""), "--room can be given at most 128 times");
         assert!(matches!(asked(&many[..many.len() - 1]).1, DataCommand::Token(options) if options.rooms.len() == 128));
-        assert_eq!(asked(&["keys", "rotate"]).1, DataCommand::Keys { action: KeysAction::Rotate });
-        assert_eq!(asked(&["keys", "list"]).1, DataCommand::Keys { action: KeysAction::List });
+        assert_eq!(asked(&["keys", "rotate"]).1, DataCommand::Keys { action: KeysAction::Rotate, key: None });
+        assert_eq!(asked(&["keys", "list"]).1, DataCommand::Keys { action: KeysAction::List, key: None });
+        let revoke = DataCommand::Keys { action: KeysAction::Revoke, key: Some("01ab".to_owned()) };
+        assert_eq!(asked(&["keys", "revoke", "--key=01ab"]).1, revoke);
+        assert!(refused(&["keys", "revoke"], &[], "").contains("--key <KEY>"));
     }
 
     #[test]

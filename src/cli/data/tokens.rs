@@ -1,4 +1,4 @@
-//! `roomd token`, `roomd keys list` and `roomd keys rotate`: commands on the server's signing keys.
+//! `roomd token` and `roomd keys`: commands on the server's signing keys.
 //!
 //! Called by `execute.rs` on the main thread, whether or not a server runs on the data file. A token goes
 //! to standard output, alone on its line; what a person should know of it goes to standard error.
@@ -46,6 +46,21 @@ pub fn rotate(history: &dyn Administration) -> Result<(), AdministrationError> {
     let key = ServerKey::draw(now).map_err(|error| AdministrationError::Refused(error.to_string()))?;
     let left = history.rotate_keys(&key)?;
     print(&format!("{} signs from now on; old keys that are still good: {left}", key.kid))
+}
+
+/// Forgets a key that signs no longer.
+pub fn revoke(history: &dyn Administration, key: &str) -> Result<(), AdministrationError> {
+    let keys = history.keys()?;
+    match keys.iter().position(|known| &*known.kid == key) {
+        None => Err(AdministrationError::Refused(format!("there is no key {key}"))),
+        Some(0) => {
+            Err(AdministrationError::Refused(format!("{key} signs: make another one first, with roomd keys rotate")))
+        }
+        Some(_) => {
+            history.revoke_key(key)?;
+            print(&format!("{key} is revoked: what it has signed is void"))
+        }
+    }
 }
 
 /// Prints the keys, the one that signs first.

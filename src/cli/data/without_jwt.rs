@@ -13,6 +13,10 @@ pub fn rotate(_: &dyn Administration) -> Result<(), AdministrationError> {
     refuse()
 }
 
+pub fn revoke(_: &dyn Administration, _: &str) -> Result<(), AdministrationError> {
+    refuse()
+}
+
 pub fn list(_: &dyn Administration) -> Result<(), AdministrationError> {
     refuse()
 }

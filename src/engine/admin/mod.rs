@@ -9,6 +9,7 @@ mod audit;
 mod bans;
 pub mod connections;
 mod erasure;
+mod keys;
 pub mod rooms;
 
 use crate::chat::{AuthLevel, Code, Identity, Refusal};

@@ -100,8 +100,7 @@ impl Engine {
         let now = self.clock.now();
         let is_in_force = |who: &Identity| {
             let owner = self.auth.names().owner(&who.user);
-            let is_signed_in = who.device().is_none_or(|device| self.auth.devices().has(&who.user, device));
-            is_signed_in
+            self.auth.is_signed_in(who)
                 && owner.is_some_and(|owner| who.since() == Some(owner.since))
                 && who.expires().is_some_and(|at| at > now.at)
         };

@@ -14,6 +14,7 @@ pub mod endpoint;
 pub mod entering;
 pub mod idents;
 pub mod login_worker;
+pub mod logins;
 pub mod memberships;
 pub mod name_release;
 pub mod remote_conversations;

@@ -29,6 +29,10 @@ pub struct ApiRequest<'a> {
     pub address: ClientAddress,
     /// The path below which the client sees the server; empty for `/`.
     pub base_path: &'a str,
+    /// The host, with its port, under which the client sees the server.
+    pub host: &'a str,
+    /// Whether the client uses TLS, as far as is known.
+    pub is_secure: bool,
     /// Who sends it from this machine, as an admin and without a token; see `operators`.
     pub operator: Option<&'a Identity>,
     /// The user that the token names, once it is read; `None` for a guest.

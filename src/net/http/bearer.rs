@@ -2,18 +2,24 @@
 //!
 //! `Authorization: Bearer` (RFC 6750 §2.1), or `?token=`, or, for a WebSocket from a browser, which can
 //! set no header, a sub-protocol `bearer.` with the token behind it; or `?ticket=`, for which a ticket was asked with a
-//! token before. Read on the connection's thread
+//! token before. Or the user whom a proxy has authenticated and names (`--user-header`): a token beside it has to be the same user's, and
+//! without one nobody is a guest who comes through such a proxy. Read on the connection's thread
 //! before anything is done for the request. A refusal never contains the token.
 
-use super::head::RequestHead;
+use super::head::{ProxyUser, RequestHead};
 use super::query;
+use crate::auth::Vouched;
 use crate::auth::names::taken;
-use crate::chat::{Code, Identity, Refusal, RoomName, Secret, UserName};
+use crate::auth::vouched::user_name;
+use crate::chat::{Code, FoldedName, Identity, Refusal, RoomName, Secret, UserName};
 use crate::engine::guards::address::{Address, ClientAddress};
 use crate::net::context::ServerContext;
 
 /// The beginning of a sub-protocol that is a token.
 pub const PROTOCOL: &str = "bearer.";
+
+/// Bytes of what a proxy calls a user, at most.
+const NAMED_MAX: usize = 255;
 
 /// The identity of a client that begins a conversation, with its token or its ticket, or a guest of the name that it
 /// asks for: see `identify`.
@@ -33,16 +39,20 @@ pub fn client(
         Some(_) if token.is_some() => Err(Refusal::new(Code::BadRequest, "A request shows a token or a ticket")),
         Some(ticket) => {
             let identity = context.engine.redeem(&Secret::from(ticket.as_str()), from)?;
-            check(&identity, user, room)?;
-            Ok(Some(identity))
+            let identity = beside_proxy(context, request, Some(identity))?;
+            identity.iter().try_for_each(|identity| check(identity, user.as_ref(), room))?;
+            Ok(identity)
         }
-        None => identify(context, token, user, room, from),
+        None => {
+            let shown = token.map(|token| context.engine.identify(&token, from)).transpose()?;
+            identify(context, beside_proxy(context, request, shown)?, user, room)
+        }
     }
 }
 
 /// Refuses a user who asks for another name, or for a room that the token is not for.
-fn check(identity: &Identity, user: Option<UserName>, room: Option<&RoomName>) -> Result<(), Refusal> {
-    if user.is_some_and(|user| user != identity.user) {
+fn check(identity: &Identity, user: Option<&UserName>, room: Option<&RoomName>) -> Result<(), Refusal> {
+    if user.is_some_and(|user| *user != identity.user) {
         return Err(Refusal::new(Code::Forbidden, format!("The token is {}'s", identity.user)));
     }
     room.map_or(Ok(()), |room| identity.allows(room))
@@ -59,32 +69,86 @@ pub fn authenticate(
     request: &RequestHead<'_>,
     from: Option<Address>,
 ) -> Result<Option<Identity>, Refusal> {
-    match token(request)? {
-        Some(token) => context.engine.identify(&token, from).map(Some),
+    let shown = token(request)?.map(|token| context.engine.identify(&token, from)).transpose()?;
+    match beside_proxy(context, request, shown)? {
+        Some(identity) => Ok(Some(identity)),
         None if context.engine.auth.admits_guests() => Ok(None),
         None => Err(Refusal::new(Code::Unauthorized, "Only those with a token may do that")),
     }
 }
 
-/// The identity of a client with this token, or a guest of this name, for the room that it asks for, if any.
+/// The user whom a proxy names, if one does, as far as the identity that the request shows besides allows it; otherwise that one. May
+/// wait for the store.
+///
+/// # Errors
+/// `unauthorized`: the proxy names nobody, and nothing else says who it is. `bad_request`: it names several, or what can be no name.
+/// `forbidden`: the token is another user's, or the user is banned. `name_taken`: the name is another's.
+#[inline(never)]
+pub fn beside_proxy(
+    context: &ServerContext,
+    request: &RequestHead<'_>,
+    shown: Option<Identity>,
+) -> Result<Option<Identity>, Refusal> {
+    if matches!((request.proxy_user, &shown), (ProxyUser::None, _) | (ProxyUser::Unnamed, Some(_))) {
+        return Ok(shown);
+    }
+    let who = named_by_proxy(context, request)?;
+    match shown {
+        Some(shown) if FoldedName::of(&shown.user) == FoldedName::of(&who.user) => Ok(Some(shown)),
+        Some(shown) => {
+            let message = format!("The proxy says that you are {}, and the token is {}'s", who.user, shown.user);
+            Err(Refusal::new(Code::Forbidden, message))
+        }
+        None => context.engine.identify_vouched(who, context.settings.load().login_for).map(Some),
+    }
+}
+
+/// The user whom a proxy names.
+///
+/// # Errors
+/// `unauthorized`: it names nobody. `bad_request`: it names several, or what can be no name.
+pub fn named_by_proxy(context: &ServerContext, request: &RequestHead<'_>) -> Result<Vouched, Refusal> {
+    let settings = context.settings.load();
+    let field = settings.user_header.as_deref().unwrap_or_default();
+    let bad = |message: String| Err(Refusal::new(Code::BadRequest, message));
+    let named = match request.proxy_user {
+        ProxyUser::Named(name) => name,
+        ProxyUser::Unreadable => return bad(format!("The proxy sends {field} several times, or not as UTF-8")),
+        ProxyUser::None | ProxyUser::Unnamed => {
+            let message = format!("The proxy names nobody: there is no {field}");
+            return Err(Refusal::new(Code::Unauthorized, message));
+        }
+    };
+    let Some(user) = user_name(named).filter(|_| named.len() <= NAMED_MAX) else {
+        return bad(format!("The proxy sends a {field} of which no name can be made"));
+    };
+    Ok(Vouched {
+        subject: format!("proxy#{named}").into(),
+        user,
+        display: None,
+        admin: false,
+        rooms: None,
+        adopts: false,
+    })
+}
+
+/// The identity of a client that has shown this one, or a guest of this name, for the room that it asks for, if any.
 /// `None` for a client with neither, where a token is needed: it shows one in its first frame.
 ///
 /// # Errors
-/// `unauthorized`: the token is not valid, or there is none and one is needed. `forbidden`: it is for
-/// another name, or not for this room; or the user is banned. `name_taken`: the name is registered. `rate_limited`.
+/// `unauthorized`: nobody is shown, and somebody is needed. `forbidden`: it is for
+/// another name, or not for this room; or the user is banned. `name_taken`: the name is registered.
 #[inline(never)]
 fn identify(
     context: &ServerContext,
-    token: Option<Secret>,
+    shown: Option<Identity>,
     user: Option<UserName>,
     room: Option<&RoomName>,
-    from: Option<Address>,
 ) -> Result<Option<Identity>, Refusal> {
     let engine = &context.engine;
-    let identity = match (token, user) {
-        (Some(token), user) => {
-            let identity = engine.identify(&token, from)?;
-            check(&identity, user, None)?;
+    let identity = match (shown, user) {
+        (Some(identity), user) => {
+            check(&identity, user.as_ref(), None)?;
             identity
         }
         (None, user) if !engine.auth.admits_guests() => {
@@ -104,12 +168,13 @@ fn identify(
     Ok(Some(identity))
 }
 
-/// Whether a request shows a token or a ticket.
+/// Whether a request shows a token or a ticket, or a proxy names its user.
 ///
 /// # Errors
 /// As [`token`].
 pub fn is_shown(request: &RequestHead<'_>) -> Result<bool, Refusal> {
-    Ok(token(request)?.is_some() || query::value(request.query, "ticket")?.is_some())
+    let is_named = matches!(request.proxy_user, ProxyUser::Named(_));
+    Ok(is_named || token(request)?.is_some() || query::value(request.query, "ticket")?.is_some())
 }
 
 /// The token of a request, if it has one.

@@ -34,6 +34,7 @@ pub fn claim(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respon
         },
         None => None,
     };
+    let owner = bearer::beside_proxy(context, request.head, owner)?;
     let now = context.engine.clock.now();
     context.engine.address_limits.claim(request.address.counted, now.since_start)?;
     let claimed = match owner {

@@ -156,7 +156,8 @@ fn next(
 ) -> Result<Next, HeadError> {
     let mut rest = buffer.split_off(head);
     let mut fields = head::fields();
-    let (request, _) = head::parse(buffer, &mut fields)?.expect("the head was read whole");
+    let (mut request, _) = head::parse(buffer, &mut fields)?.expect("the head was read whole");
+    request.proxy_user = here.remote.proxy_user(here.context, &request);
     let begun = here.context.settings.load().log_requests.then(Instant::now);
     let next = answer(here, &request, &mut rest, state);
     // RFC 9110 §9.3.2: whatever the response to a HEAD is, it has no body.
@@ -201,7 +202,8 @@ fn answer(
     // A body that is not read would be taken for the next request.
     let persistence_unread = if length.is_zero() { persistence } else { Persistence::Close };
     let is_secure = socket.is_sealed() || remote.is_tls_at_proxy(context, request);
-    let origin = Origin::of(context, request, &remote.hosts(context, request), is_secure);
+    let hosts = remote.hosts(context, request);
+    let origin = Origin::of(context, request, &hosts, is_secure);
     let client = match remote.forwarded_client(context, request) {
         Ok(client) => client,
         Err(refusal) => {
@@ -238,6 +240,8 @@ fn answer(
         origin,
         address,
         base_path: &base_path,
+        host: hosts.last().copied().unwrap_or_default(),
+        is_secure,
         operator: None,
         authenticated: None,
     };

@@ -19,6 +19,20 @@ pub const FIELDS_MAX: usize = 64;
 /// that another thread can use the memory again.
 const HEAD_BYTES: usize = 2 * 1024;
 
+/// What a proxy says of the user of a request (`--user-header`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProxyUser<'a> {
+    /// The request came through no proxy that names users.
+    #[default]
+    None,
+    /// It came through one, which has named nobody.
+    Unnamed,
+    /// It came through one, which has named several, or what is not UTF-8.
+    Unreadable,
+    /// It came through one, which has named this user.
+    Named(&'a str),
+}
+
 /// A request's head, which lies in the buffer that it was read into.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RequestHead<'a> {
@@ -33,6 +47,8 @@ pub struct RequestHead<'a> {
     pub host: &'a str,
     /// Whether the version is 1.1, and not 1.0.
     pub http11: bool,
+    /// Whom a proxy names as its user.
+    pub proxy_user: ProxyUser<'a>,
     fields: &'a [Header<'a>],
 }
 
@@ -147,8 +163,15 @@ pub fn parse<'a>(bytes: &'a [u8], fields: &'a mut [Header<'a>]) -> Result<Option
     let target = Target::parse(method, head.path.unwrap_or_default());
     let target = target.ok_or(HeadError::Status(400, "Bad request target"))?;
     let http11 = head.version == Some(1);
-    let mut request =
-        RequestHead { method, path: target.path, query: target.query, host: "", http11, fields: head.headers };
+    let mut request = RequestHead {
+        method,
+        path: target.path,
+        query: target.query,
+        host: "",
+        http11,
+        proxy_user: ProxyUser::None,
+        fields: head.headers,
+    };
     // RFC 9112 §3.2: exactly one Host in HTTP/1.1, and a valid one.
     let (count, host) = (request.values("Host").count(), request.value("Host").unwrap_or_default());
     if count > 1 || (count == 0 && http11) {

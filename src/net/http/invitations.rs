@@ -82,8 +82,8 @@ pub fn enter(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str) 
     let code = Secret::from(wanted.invitation.as_str());
     let (engine, from) = (&context.engine, request.address.counted);
     request.count_message(context)?;
-    if let Some(token) = bearer::token(request.head)? {
-        let who = engine.identify(&token, from)?;
+    let shown = bearer::token(request.head)?.map(|token| engine.identify(&token, from)).transpose()?;
+    if let Some(who) = bearer::beside_proxy(context, request.head, shown)? {
         engine.admit(&who, &room, &code, from)?;
         return Ok(Response::json(200, json::admitted_body(&room, &who.user, None)));
     }

@@ -16,6 +16,8 @@ pub mod events;
 pub mod head;
 pub mod hooks;
 pub mod invitations;
+mod login_pages;
+pub mod logins;
 pub mod metrics;
 pub mod moderation;
 pub mod operators;

@@ -74,6 +74,8 @@ fn respond(
         origin: Origin::Own,
         address: ClientAddress::IN_PROCESS,
         base_path: "",
+        host: "",
+        is_secure: false,
         operator: Some(operator),
         authenticated: None,
     };

@@ -3,13 +3,18 @@
 //! One table of paths and methods: a path that is not in it is 404, a method that is not in its row is 405
 //! with `Allow`, and `HEAD` and `OPTIONS` follow from it. Runs on the connection's thread.
 
+mod addresses;
+
+pub use addresses::addresses;
+
 use super::admin::{self, AdminRoute};
 use super::api_request::{ApiRequest, room_of};
 use super::head::RequestHead;
 use super::origin::Origin;
 use super::response::Response;
 use super::{
-    assets, claims, codes, devices, hooks, invitations, moderation, publishing, qr, rooms, search, tickets, webhooks,
+    assets, claims, codes, devices, hooks, invitations, logins, moderation, publishing, qr, rooms, search, tickets,
+    webhooks,
 };
 use crate::chat::{AuthLevel, Code, Refusal};
 use crate::net::context::ServerContext;
@@ -22,6 +27,10 @@ enum Route<'a> {
     Page,
     /// The page of admins.
     AdminPage,
+    /// Where a login at a provider begins.
+    Login(&'a str),
+    /// Where a browser comes back from a provider.
+    LoginReturn(&'a str),
     Asset(&'a str),
     Alive,
     Ready,
@@ -153,6 +162,8 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
         Route::Page => assets::page(request.head, "index.html", request.base_path),
         Route::AdminPage => assets::page(request.head, "admin.html", request.base_path),
         Route::Asset(name) => assets::asset(request.head, name),
+        Route::Login(provider) => logins::begin(context, request, provider),
+        Route::LoginReturn(provider) => logins::finish(context, request, provider),
         Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
         Route::Ready => ready(context),
         Route::Metrics => metrics(context, request).unwrap_or_else(refused),
@@ -174,7 +185,8 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
             let (settings, auth) = (context.settings.load(), &context.engine.auth);
             let name = settings.name.as_deref().unwrap_or("roomd");
             let names = (auth.admits_guests(), auth.registers_names());
-            Response::json(200, json::server_body(name, settings.welcome.as_deref(), names))
+            let logins = logins::offered(&settings, request.head);
+            Response::json(200, json::server_body(name, settings.welcome.as_deref(), names, &logins))
         }
         Route::Time => Response::json(200, json::time_body(context.engine.clock.now().at)),
         Route::Socket => Response::error(426, "This address is for WebSockets"),
@@ -288,6 +300,8 @@ fn route<'a>(context: &ServerContext, path: &'a str) -> Option<Route<'a>> {
                 Route::Claim(name)
             } else if let Some(device) = path.strip_prefix("/api/v1/devices/").filter(|device| !device.contains('/')) {
                 Route::Device(device)
+            } else if let Some(rest) = path.strip_prefix("/login/") {
+                return login_route(rest);
             } else if let Some(token) = path.strip_prefix("/hooks/").filter(|token| !token.contains('/')) {
                 Route::HookDelivery(token)
             } else if let Some(rest) = path.strip_prefix("/api/v1/admin/") {
@@ -301,6 +315,20 @@ fn route<'a>(context: &ServerContext, path: &'a str) -> Option<Route<'a>> {
                 return room_route(path.strip_prefix("/api/v1/rooms/")?);
             }
         }
+    })
+}
+
+/// Whether a path is that of the page, or of a room in it.
+pub(super) fn is_page(context: &ServerContext, path: &str) -> bool {
+    route(context, path) == Some(Route::Page)
+}
+
+fn login_route(path: &str) -> Option<Route<'_>> {
+    Some(match *path.split('/').collect::<Vec<_>>() {
+        ["", ..] => return None,
+        [provider] => Route::Login(provider),
+        [provider, "callback"] => Route::LoginReturn(provider),
+        _ => return None,
     })
 }
 
@@ -374,120 +402,8 @@ fn allowed(route: Route<'_>) -> &'static str {
         Route::HookDelivery(_) | Route::WebhookDelivery(..) => "POST, OPTIONS",
         Route::Claim(_) | Route::Device(_) | Route::Invitation(..) => "DELETE, OPTIONS",
         Route::Hook(..) | Route::Webhook(..) => "DELETE, OPTIONS",
-        Route::Socket | Route::Events(_) => "GET, OPTIONS",
+        // Not for the head alone: each begins or ends something.
+        Route::Login(_) | Route::LoginReturn(_) | Route::Socket | Route::Events(_) => "GET, OPTIONS",
         Route::Admin(route) => route.allowed(),
     }
-}
-
-/// An address of each route, with its methods, for a test that tries them all. A part in braces stands
-/// for any.
-#[must_use]
-pub fn addresses() -> Vec<(String, &'static str)> {
-    let (room, user, seq, webhook) = ("{room}", "{user}", "{seq}", "{webhook}");
-    let all = [
-        Route::Page,
-        Route::AdminPage,
-        Route::Asset("{file}"),
-        Route::Alive,
-        Route::Ready,
-        Route::Metrics,
-        Route::Rooms,
-        Route::Search,
-        Route::Messages(room),
-        Route::Message(room, seq),
-        Route::Private(user),
-        Route::PrivateMessage(user, seq),
-        Route::Receipts(room, seq),
-        Route::Room(room),
-        Route::Members(room),
-        Route::Member(room, user),
-        Route::About(room),
-        Route::Pin(room, seq),
-        Route::Audit(room),
-        Route::Hooks(room),
-        Route::Hook(room, seq),
-        Route::HookDelivery("{token}"),
-        Route::Webhooks(None),
-        Route::Webhook(None, webhook),
-        Route::WebhookDeliveries(None, webhook),
-        Route::WebhookDelivery(None, webhook, "{delivery}"),
-        Route::Webhooks(Some(room)),
-        Route::Webhook(Some(room), webhook),
-        Route::WebhookDeliveries(Some(room), webhook),
-        Route::WebhookDelivery(Some(room), webhook, "{delivery}"),
-        Route::Events(Some(room)),
-        Route::Events(None),
-        Route::Tickets,
-        Route::Claims,
-        Route::Claim(user),
-        Route::Invitations(room),
-        Route::Invitation(room, seq),
-        Route::Memberships,
-        Route::Qr,
-        Route::Devices,
-        Route::DeviceCodes,
-        Route::Codes,
-        Route::Device("{device}"),
-        Route::Me,
-        Route::Server,
-        Route::Time,
-        Route::Socket,
-    ];
-    let all = all.into_iter().chain(AdminRoute::SAMPLES.map(Route::Admin));
-    all.map(|route| (address(route), allowed(route))).collect()
-}
-
-fn address(route: Route<'_>) -> String {
-    match route {
-        Route::Page => "/".to_owned(),
-        Route::AdminPage => "/admin".to_owned(),
-        Route::Asset(file) => format!("/assets/{file}"),
-        Route::Alive => "/healthz".to_owned(),
-        Route::Ready => "/readyz".to_owned(),
-        Route::Metrics => "/metrics".to_owned(),
-        Route::Rooms => "/api/v1/rooms".to_owned(),
-        Route::Search => "/api/v1/search".to_owned(),
-        Route::Messages(room) => format!("/api/v1/rooms/{room}/messages"),
-        Route::Message(room, seq) => format!("/api/v1/rooms/{room}/messages/{seq}"),
-        Route::Private(user) => format!("/api/v1/private/{user}/messages"),
-        Route::PrivateMessage(user, seq) => format!("/api/v1/private/{user}/messages/{seq}"),
-        Route::Receipts(room, seq) => format!("/api/v1/rooms/{room}/messages/{seq}/receipts"),
-        Route::Room(room) => format!("/api/v1/rooms/{room}"),
-        Route::Members(room) => format!("/api/v1/rooms/{room}/members"),
-        Route::Member(room, user) => format!("/api/v1/rooms/{room}/members/{user}"),
-        Route::About(room) => format!("/api/v1/rooms/{room}/about"),
-        Route::Pin(room, seq) => format!("/api/v1/rooms/{room}/pins/{seq}"),
-        Route::Audit(room) => format!("/api/v1/rooms/{room}/audit"),
-        Route::Hooks(room) => format!("/api/v1/rooms/{room}/hooks"),
-        Route::Hook(room, hook) => format!("/api/v1/rooms/{room}/hooks/{hook}"),
-        Route::HookDelivery(token) => format!("/hooks/{token}"),
-        Route::Webhooks(room) => webhooks_address(room),
-        Route::Webhook(room, webhook) => format!("{}/{webhook}", webhooks_address(room)),
-        Route::WebhookDeliveries(room, webhook) => format!("{}/{webhook}/deliveries", webhooks_address(room)),
-        Route::WebhookDelivery(room, webhook, delivery) => {
-            format!("{}/{webhook}/deliveries/{delivery}", webhooks_address(room))
-        }
-        Route::Events(Some(room)) => format!("/api/v1/rooms/{room}/events"),
-        Route::Events(None) => "/api/v1/events?room={room}".to_owned(),
-        Route::Tickets => "/api/v1/tickets".to_owned(),
-        Route::Claims => "/api/v1/claims".to_owned(),
-        Route::Invitations(room) => format!("/api/v1/rooms/{room}/invitations"),
-        Route::Invitation(room, number) => format!("/api/v1/rooms/{room}/invitations/{number}"),
-        Route::Memberships => "/api/v1/memberships".to_owned(),
-        Route::Qr => "/api/v1/qr".to_owned(),
-        Route::Devices => "/api/v1/devices".to_owned(),
-        Route::DeviceCodes => "/api/v1/devices/codes".to_owned(),
-        Route::Codes => "/api/v1/codes".to_owned(),
-        Route::Device(device) => format!("/api/v1/devices/{device}"),
-        Route::Claim(name) => format!("/api/v1/claims/{name}"),
-        Route::Me => "/api/v1/me".to_owned(),
-        Route::Server => "/api/v1/server".to_owned(),
-        Route::Time => "/api/v1/time".to_owned(),
-        Route::Socket => "/ws".to_owned(),
-        Route::Admin(route) => route.address(),
-    }
-}
-
-fn webhooks_address(room: Option<&str>) -> String {
-    room.map_or_else(|| "/api/v1/webhooks".to_owned(), |room| format!("/api/v1/rooms/{room}/webhooks"))
 }

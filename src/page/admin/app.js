@@ -12,6 +12,7 @@ import { Bans } from "./bans.js";
 import { Connections } from "./connections.js";
 import { Field, Form } from "./forms.js";
 import { Webhooks } from "./hooks.js";
+import { Keys } from "./keys.js";
 import { Overview } from "./overview.js";
 import { Rooms } from "./rooms.js";
 
@@ -20,6 +21,7 @@ const SECTIONS = [
   ["connections", "Connections", Connections],
   ["rooms", "Rooms", Rooms],
   ["accounts", "Accounts", Accounts],
+  ["keys", "Keys", Keys],
   ["bans", "Bans", Bans],
   ["webhooks", "Webhooks", Webhooks],
   ["announce", "Announce", Announce],

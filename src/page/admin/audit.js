@@ -16,6 +16,8 @@ const DONE = {
   operator_signed_in: "became an operator on IRC",
   name_released: "gave a name back",
   person_erased: "erased a person",
+  key_rotated: "made another key",
+  key_revoked: "revoked a key",
 };
 const COLUMNS = [
   ["When", ({ at }) => html`<${Time} at=${at} />`],

@@ -117,6 +117,10 @@ impl AccountStore for PostgresStore {
         if self.pool.write(|link| extend_key(link, kid, until))? { Ok(()) } else { Err(StoreFailed) }
     }
 
+    fn remove_key(&self, kid: &str) -> Result<bool, StoreFailed> {
+        self.pool.write(|link| remove_key(link, kid))
+    }
+
     fn bookmarks(&self, user: &UserName) -> Result<Vec<Bookmark>, StoreFailed> {
         self.pool.read(|link| {
             let sql = "SELECT b.room, notify, (SELECT max(seq) FROM marks JOIN rooms USING (room)
@@ -232,6 +236,14 @@ pub fn prepare_token(
 fn add_key(link: &mut DatabaseLink, key: &ServerKey) -> Result<(), LinkError> {
     let sql = "INSERT INTO keys (kid, secret, made, until) VALUES ($1, $2, $3, $4)";
     link.execute(sql, &[&&*key.kid, &key.secret.as_slice(), &ms(key.made), &ms(key.until)]).map(|_| ())
+}
+
+/// Removes a key; whether there was one of this id.
+///
+/// # Errors
+/// Nothing has changed.
+pub fn remove_key(link: &mut DatabaseLink, kid: &str) -> Result<bool, LinkError> {
+    Ok(link.execute("DELETE FROM keys WHERE kid = $1", &[&kid])? == 1)
 }
 
 /// Whether there is such a key.

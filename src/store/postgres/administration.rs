@@ -125,6 +125,10 @@ impl Administration for Database {
         Ok(self.link()?.transact("", |link| accounts::rotate_keys(link, key))?)
     }
 
+    fn revoke_key(&self, kid: &str) -> Result<bool, AdministrationError> {
+        Ok(accounts::remove_key(&mut self.link()?, kid)?)
+    }
+
     fn prepare_token(&self, user: &UserName, now: Time, until: Time) -> Result<PreparedToken, AdministrationError> {
         Ok(self.link()?.transact("", |link| accounts::prepare_token(link, user, now, until))?)
     }

@@ -46,6 +46,8 @@ struct ClaimsRow {
     device: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rate: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -124,11 +126,11 @@ pub fn read(text: &str) -> Result<SharedSession, NotUnderstood> {
 
 impl ClaimsRow {
     fn of(claims: &TokenClaims) -> Self {
-        let TokenClaims { since, expires, display, rooms, device, rate } = claims;
+        let TokenClaims { since, expires, display, rooms, device, rate, key } = claims;
         let rooms = rooms.as_ref().map(|rooms| rooms.iter().map(|room| room.as_str().to_owned()).collect());
         let device = device.map(|DeviceId(number)| number);
         let (since, expires, display) = (since.0, expires.0, display.as_deref().map(str::to_owned));
-        Self { since, expires, display, rooms, device, rate: *rate }
+        Self { since, expires, display, rooms, device, rate: *rate, key: key.as_deref().map(str::to_owned) }
     }
 
     fn read(self) -> Result<TokenClaims, NotUnderstood> {
@@ -141,6 +143,7 @@ impl ClaimsRow {
             rooms,
             device: self.device.map(DeviceId),
             rate: self.rate,
+            key: self.key.map(Arc::from),
         })
     }
 }
@@ -185,6 +188,7 @@ mod tests {
             rooms: Some(vec![room("den")]),
             device: Some(DeviceId(7)),
             rate: Some(60),
+            key: Some("01ab".into()),
         };
         let user = UserName::parse("Ann").unwrap();
         let membership = |name: &str, topic, is_announced| SharedMembership {

@@ -126,6 +126,11 @@ impl AccountStore for SqliteStore {
         if self.write(move |connection| extend_key(connection, &kid, until))? { Ok(()) } else { Err(StoreFailed) }
     }
 
+    fn remove_key(&self, kid: &str) -> Result<bool, StoreFailed> {
+        let kid = kid.to_owned();
+        self.write(move |connection| remove_key(connection, &kid))
+    }
+
     fn bookmarks(&self, user: &UserName) -> Result<Vec<Bookmark>, StoreFailed> {
         self.read(|connection| bookmarks::of_user(connection, user))
     }
@@ -236,6 +241,14 @@ pub fn keys(connection: &Connection) -> rusqlite::Result<Vec<ServerKey>> {
 fn add_key(connection: &Connection, key: &ServerKey) -> rusqlite::Result<()> {
     let values = params![&*key.kid, key.secret, ms(key.made), ms(key.until)];
     connection.execute("INSERT INTO keys (kid, secret, made, until) VALUES (?1, ?2, ?3, ?4)", values).map(|_| ())
+}
+
+/// Removes a key; whether there was one of this id.
+///
+/// # Errors
+/// Nothing has changed.
+pub fn remove_key(connection: &Connection, kid: &str) -> rusqlite::Result<bool> {
+    Ok(connection.execute("DELETE FROM keys WHERE kid = ?1", [kid])? == 1)
 }
 
 /// Whether there is such a key.

@@ -129,6 +129,10 @@ impl Administration for DataFile {
         self.write(|transaction| Ok(accounts::rotate_keys(transaction, key)?))
     }
 
+    fn revoke_key(&self, kid: &str) -> Result<bool, AdministrationError> {
+        self.write(|transaction| Ok(accounts::remove_key(transaction, kid)?))
+    }
+
     fn add_hook(&self, hook: &NewHook, digest: &HookDigest) -> Result<Option<u64>, AdministrationError> {
         self.write(|transaction| Ok(hooks::add(transaction, hook, digest)?))
     }

@@ -5,7 +5,7 @@
 
 use super::object::Object;
 use crate::chat::admin::{
-    AccountInfo, BanTarget, Connected, ConnectionInfo, Erased, NewServerBan, PersonalData, RoomOverview,
+    AccountInfo, BanTarget, Connected, ConnectionInfo, Erased, KeyInfo, NewServerBan, PersonalData, RoomOverview,
     ServerAuditEntry, ServerBan,
 };
 use crate::chat::{DisplayName, RoomName, Time, UserName};
@@ -68,6 +68,22 @@ pub fn accounts_body(accounts: &[AccountInfo], next: Option<&UserName>) -> Vec<u
     out
 }
 
+/// The body of a list of keys: `{keys: […]}`, the one that signs first.
+#[must_use]
+pub fn keys_body(keys: &[KeyInfo]) -> Vec<u8> {
+    let mut out = Vec::new();
+    Object::bare(&mut out).list("keys", keys, key_fields).end();
+    out
+}
+
+/// The body of the answer to who makes a key.
+#[must_use]
+pub fn key_body(key: &KeyInfo) -> Vec<u8> {
+    let mut out = Vec::new();
+    key_fields(Object::bare(&mut out), key).end();
+    out
+}
+
 /// The body of what there is of a person.
 #[must_use]
 pub fn personal_data_body(data: &PersonalData) -> Vec<u8> {
@@ -92,6 +108,11 @@ pub fn erased_body(erased: Erased) -> Vec<u8> {
     let object = Object::bare(&mut out).field("messages", &messages).field("receipts", &marks);
     object.field("complete", &complete).end();
     out
+}
+
+fn key_fields<'a>(object: Object<'a>, info: &KeyInfo) -> Object<'a> {
+    let KeyInfo { key, made, until, signs } = info;
+    ending(object.field("key", &**key).shown("made", made), *until).field("signs", signs)
 }
 
 fn account_fields<'a>(object: Object<'a>, account: &AccountInfo) -> Object<'a> {

@@ -19,8 +19,8 @@ pub mod webhooks;
 pub mod whole;
 
 pub use admin::{
-    accounts_body, ban_body, bans_body, connections_body, erased_body, personal_data_body, retention_body,
-    room_overviews_body, server_audit_body,
+    accounts_body, ban_body, bans_body, connections_body, erased_body, key_body, keys_body, personal_data_body,
+    retention_body, room_overviews_body, server_audit_body,
 };
 pub use devices::{code_body, described_code_body, devices_body};
 pub use fields::message_body;
@@ -29,8 +29,8 @@ pub use memberships::{admitted_body, described_invitation_body, invitation_body,
 pub use moderation::{audit_body, members_body, room_body};
 pub use parse::{parse, parse_with_data};
 pub use print::{
-    claimed_body, error_body, found_body, history_body, me_body, print, print_head, receipts_body, server_body,
-    ticket_body, time_body,
+    LoginOffer, claimed_body, error_body, found_body, history_body, me_body, print, print_head, receipts_body,
+    server_body, ticket_body, time_body,
 };
 pub use webhooks::{deliveries_body, webhook_body, webhook_payload, webhooks_body};
 

@@ -227,12 +227,37 @@ pub fn me_body(who: &Identity, rate: Rate) -> Vec<u8> {
     out
 }
 
-/// The body of `GET /api/v1/server`; the last two: whether guests are admitted, and free names registered.
+/// Where a user of the page may log in.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginOffer<'a> {
+    /// It begins at `/login/ID`.
+    pub id: &'a str,
+    /// What it is called, for people to read.
+    pub label: Option<&'a str>,
+    /// Whether the page goes there without being asked.
+    pub at_once: bool,
+}
+
+/// The body of `GET /api/v1/server`: its name and welcome, whether guests are admitted, and free names registered, and where the user
+/// of a page may log in.
 #[must_use]
-pub fn server_body(name: &str, welcome: Option<&str>, (guests, claims): (bool, bool)) -> Vec<u8> {
+pub fn server_body(
+    name: &str,
+    welcome: Option<&str>,
+    (guests, claims): (bool, bool),
+    logins: &[LoginOffer<'_>],
+) -> Vec<u8> {
     let mut out = Vec::new();
     let object = Object::bare(&mut out).field("name", name).maybe("welcome", welcome);
-    object.field("guests", &guests).field("claims", &claims).end();
+    let object = object.field("guests", &guests).field("claims", &claims);
+    let object = if logins.is_empty() {
+        object
+    } else {
+        object.list("logins", logins, |object, LoginOffer { id, label, at_once }| {
+            object.field("id", *id).maybe("label", *label).maybe("at_once", at_once.then_some(true))
+        })
+    };
+    object.end();
     out
 }
 

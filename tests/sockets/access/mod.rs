@@ -214,7 +214,7 @@ fn request(cast: &Cast, rank: Rank, method: &str, address: &str, (room, user): (
     // There is none of this number.
     let path = path.replace("{webhook}", "9999").replace("{delivery}", "9999");
     let path = path.replace("{connection}", "999999").replace("{ban}", "999999");
-    let path = path.replace("{account}", "Nobody").replace("{person}", "Nobody");
+    let path = path.replace("{account}", "Nobody").replace("{person}", "Nobody").replace("{key}", "nokey");
     let json = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
     let fields = format!("{}{json}", bearer(rank));
     http::ask(&cast.server, &format!("{method} {path}"), &fields, &body.replace("\"R\"", &format!("{room:?}")))

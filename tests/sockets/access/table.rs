@@ -262,6 +262,8 @@ pub fn answers(address: &str, method: &str) -> Option<Answers> {
             "/"
             | "/admin"
             | "/assets/{file}"
+            | "/login/{provider}"
+            | "/login/{provider}/callback"
             | "/healthz"
             | "/readyz"
             | "/ws"
@@ -352,6 +354,9 @@ fn of_admin(address: &str, method: &str) -> Option<Answers> {
         ("/api/v1/admin/connections", "GET" | "HEAD") => admin("", 200),
         ("/api/v1/admin/bans" | "/api/v1/admin/audit", "GET" | "HEAD") => admin("", 200),
         ("/api/v1/admin/accounts", "GET" | "HEAD") => admin("", 200),
+        ("/api/v1/admin/keys", "GET" | "HEAD") => admin("", 200),
+        ("/api/v1/admin/keys", "POST") => admin("", 201),
+        ("/api/v1/admin/keys/{key}", "DELETE") => admin("", 404),
         // Nobody has this name, and nobody had it.
         ("/api/v1/admin/accounts/{account}", "DELETE") => admin("", 404),
         ("/api/v1/admin/people/{person}", "GET" | "HEAD" | "DELETE") => admin("", 404),

@@ -4,6 +4,7 @@ mod accounts;
 mod announcements;
 mod bans;
 mod connections;
+mod keys;
 mod rooms;
 
 use serde_json::{Value, json};

@@ -102,6 +102,8 @@ fn the_newest_key_comes_first_and_is_valid_for_as_long_as_its_last_token() {
         keys.extend_key("aa", Time(9)).unwrap();
         keys.extend_key("aa", Time(5)).unwrap();
         assert_eq!(keys.keys(), Ok(vec![key("bb", 2), ServerKey { until: Time(9), ..key("aa", 1) }]));
+        assert_eq!((keys.remove_key("aa"), keys.remove_key("aa")), (Ok(true), Ok(false)));
+        assert_eq!(keys.keys(), Ok(vec![key("bb", 2)]));
     });
 }
 

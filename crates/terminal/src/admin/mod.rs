@@ -3,6 +3,7 @@
 //! Asks the server over HTTP, with an admin's token, or through its admin socket on the same machine. Runs on the main thread. A list is asked for a part at a time, and
 //! written whole: aligned for people, or with `--json` one object a line.
 
+mod keys;
 mod table;
 
 use std::io::Write;
@@ -170,6 +171,16 @@ enum AdminCommand {
         /// Erase it: this cannot be taken back
         #[arg(long)]
         yes: bool,
+    },
+    /// List the keys that sign the server's tokens, the one that signs first
+    Keys,
+    /// Make a new key, which signs from now on; tokens of the old ones stay good until they expire
+    RotateKeys,
+    /// Revoke a key that signs no longer: the tokens that it has signed are void, and their connections end
+    RevokeKey {
+        /// The key, as keys has it
+        #[arg(value_name = "KEY")]
+        key: String,
     },
     /// List a room's hooks, by which other software speaks there
     Hooks {
@@ -351,6 +362,7 @@ impl Admin {
                 let erased = self.erase(access, user)?;
                 self.write(&[erased], &ERASED, out)
             }
+            AdminCommand::Keys | AdminCommand::RotateKeys | AdminCommand::RevokeKey { .. } => self.keys(access, out),
             AdminCommand::Hooks { room } => self.entries(access, (&of_room(room, "/hooks"), "hooks"), &HOOKS, out),
             AdminCommand::RevokeHook { room, hook } => {
                 self.ask_api(access, ("DELETE", &of_room(room, &format!("/hooks/{hook}"))), None).map(drop)

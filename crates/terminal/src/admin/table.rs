@@ -80,6 +80,14 @@ pub const RETENTION: Table = Table(&[
     ("MESSAGES", |entry| bound(&entry["messages"], "")),
 ]);
 
+/// Keys.
+pub const KEYS: Table = Table(&[
+    ("KEY", |entry| text(&entry["key"])),
+    ("MADE", |entry| time(&entry["made"])),
+    ("LAST TOKEN ENDS", |entry| time(&entry["until"])),
+    ("SIGNS", |entry| if entry["signs"] == true { "yes" } else { "no" }.to_owned()),
+]);
+
 /// Hooks of a room.
 pub const HOOKS: Table = Table(&[
     ("NUMBER", |entry| text(&entry["hook"])),

@@ -7,6 +7,7 @@ mod accounts;
 mod announcements;
 mod bans;
 mod connections;
+mod keys;
 mod parameters;
 mod rooms;
 
@@ -36,6 +37,10 @@ pub enum AdminRoute<'a> {
     Account(&'a str),
     /// What there is of a person.
     Person(&'a str),
+    /// The keys that sign the server's tokens.
+    Keys,
+    /// One of them.
+    Key(&'a str),
     /// All rooms.
     Rooms,
     /// One room.
@@ -48,7 +53,7 @@ pub enum AdminRoute<'a> {
 
 impl<'a> AdminRoute<'a> {
     /// One of each, with these words in the place of what a path names.
-    pub const SAMPLES: [AdminRoute<'static>; 13] = [
+    pub const SAMPLES: [AdminRoute<'static>; 15] = [
         AdminRoute::Connections,
         AdminRoute::Connection("{connection}"),
         AdminRoute::Bans,
@@ -58,6 +63,8 @@ impl<'a> AdminRoute<'a> {
         AdminRoute::Accounts,
         AdminRoute::Account("{account}"),
         AdminRoute::Person("{person}"),
+        AdminRoute::Keys,
+        AdminRoute::Key("{key}"),
         AdminRoute::Rooms,
         AdminRoute::Room("{room}"),
         AdminRoute::Owner("{room}"),
@@ -78,6 +85,8 @@ impl<'a> AdminRoute<'a> {
             ["accounts"] => Self::Accounts,
             ["accounts", account] => Self::Account(account),
             ["people", person] => Self::Person(person),
+            ["keys"] => Self::Keys,
+            ["keys", key] => Self::Key(key),
             ["rooms"] => Self::Rooms,
             ["rooms", room] => Self::Room(room),
             ["rooms", room, "owner"] => Self::Owner(room),
@@ -99,6 +108,8 @@ impl<'a> AdminRoute<'a> {
             Self::Accounts => "accounts".to_owned(),
             Self::Account(account) => format!("accounts/{account}"),
             Self::Person(person) => format!("people/{person}"),
+            Self::Keys => "keys".to_owned(),
+            Self::Key(key) => format!("keys/{key}"),
             Self::Rooms => "rooms".to_owned(),
             Self::Room(room) => format!("rooms/{room}"),
             Self::Owner(room) => format!("rooms/{room}/owner"),
@@ -112,11 +123,11 @@ impl<'a> AdminRoute<'a> {
     pub fn allowed(self) -> &'static str {
         match self {
             Self::Connections | Self::Audit | Self::Accounts => "GET, HEAD, OPTIONS",
-            Self::Bans | Self::Rooms => "GET, HEAD, POST, OPTIONS",
+            Self::Bans | Self::Rooms | Self::Keys => "GET, HEAD, POST, OPTIONS",
             Self::Owner(_) | Self::Retention(_) => "PUT, OPTIONS",
             Self::Announcements => "POST, OPTIONS",
             Self::Person(_) => "GET, HEAD, DELETE, OPTIONS",
-            Self::Connection(_) | Self::Ban(_) | Self::Room(_) | Self::Account(_) => "DELETE, OPTIONS",
+            Self::Connection(_) | Self::Ban(_) | Self::Room(_) | Self::Account(_) | Self::Key(_) => "DELETE, OPTIONS",
         }
     }
 }
@@ -138,6 +149,9 @@ pub fn answer(context: &ServerContext, request: &ApiRequest<'_>, route: AdminRou
         AdminRoute::Account(name) => accounts::give_back(context, request, name),
         AdminRoute::Person(name) if request.head.method == "DELETE" => accounts::erase(context, request, name),
         AdminRoute::Person(name) => accounts::describe(context, request, name),
+        AdminRoute::Keys if request.head.method == "POST" => keys::rotate(context, request),
+        AdminRoute::Keys => keys::list(context, request),
+        AdminRoute::Key(key) => keys::revoke(context, request, key),
         AdminRoute::Rooms if request.head.method == "POST" => rooms::create(context, request),
         AdminRoute::Rooms => rooms::list(context, request),
         AdminRoute::Room(room) => rooms::end(context, request, room),

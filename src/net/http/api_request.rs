@@ -206,8 +206,12 @@ impl ApiRequest<'_> {
 /// The room that a part of a path names.
 ///
 /// # Errors
-/// `bad_request`: it is not the name of a room.
+/// `bad_request`: it is not the name of a room. `not_found`: it is that of a conversation, which answers give.
 pub(super) fn room_of(encoded: &str) -> Result<RoomName, Refusal> {
+    if named("room", encoded, RoomName::parse_known).is_ok_and(|room| room.is_conversation()) {
+        let message = "A conversation is no room: its messages are at /api/v1/private/USER/messages";
+        return Err(Refusal::new(Code::NotFound, message));
+    }
     named("room", encoded, RoomName::parse)
 }
 

@@ -380,30 +380,12 @@ pub fn bans() -> Vec<ServerBan> {
 
 /// One of each kind.
 pub fn server_audit() -> Vec<ServerAuditEntry> {
-    use ServerActionKind::{
-        Announced, Banned, ConnectionEnded, NameReleased, OperatorSignedIn, PersonErased, RoomCreated, RoomEnded,
-        RoomHandedOver, RoomModerated, RoomRetained, Unbanned,
-    };
     let entry = |(i, kind)| {
         let about = Some("Bob".into());
         let action = ServerAction { kind, about, until: Some(AT), note: note(), by: user("Alice"), at: AT };
         ServerAuditEntry::of(i, action)
     };
-    let kinds = [
-        ConnectionEnded,
-        Banned,
-        Unbanned,
-        Announced,
-        RoomCreated,
-        RoomEnded,
-        RoomHandedOver,
-        RoomRetained,
-        RoomModerated,
-        OperatorSignedIn,
-        NameReleased,
-        PersonErased,
-    ];
-    (1..).zip(kinds).map(entry).collect()
+    (1..).zip(ServerActionKind::ALL).map(entry).collect()
 }
 
 /// One that is well, one that fails, one that is off, and one that was removed.

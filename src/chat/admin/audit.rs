@@ -42,6 +42,24 @@ pub enum ServerActionKind {
 }
 
 impl ServerActionKind {
+    /// Each of them.
+    pub const ALL: [Self; 14] = [
+        Self::ConnectionEnded,
+        Self::Banned,
+        Self::Unbanned,
+        Self::Announced,
+        Self::RoomCreated,
+        Self::RoomEnded,
+        Self::RoomHandedOver,
+        Self::RoomRetained,
+        Self::RoomModerated,
+        Self::OperatorSignedIn,
+        Self::NameReleased,
+        Self::PersonErased,
+        Self::KeyRotated,
+        Self::KeyRevoked,
+    ];
+
     /// Its name in the protocol, and in stores.
     #[must_use]
     pub fn as_str(self) -> &'static str {

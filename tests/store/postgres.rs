@@ -7,7 +7,8 @@ use std::thread;
 use roomd::chat::policy::ModerationChange;
 use roomd::chat::webhook::{AfterAttempt, Attempt, NewWebhook, WebhookEvents, WebhookUrl};
 use roomd::chat::{Appended, Body, Outcome, RemoteEvent, Secret, Span, Time};
-use roomd::store::{PageQuery, RoomLog};
+use roomd::store::administration::ExportStart;
+use roomd::store::{self, PageQuery, RoomLog};
 
 use crate::contract::postgres::{psql, server, url};
 use crate::drafts::{
@@ -146,6 +147,31 @@ fn connections_that_are_ended_lose_nothing_and_store_nothing_twice() {
             let said: Vec<_> = (1..=100).map(|number| Body::Text(number.to_string().into())).collect();
             assert_eq!(texts, said, "{name}");
         }
+    });
+}
+
+#[test]
+fn an_import_waits_for_a_server_that_has_just_ended() {
+    const KEPT: &str = "SELECT pg_advisory_lock_shared(1919905645, hashtext(current_schema())); SELECT pg_sleep(0.3)";
+    const UNTIL_KEPT: &str = "DO $$ BEGIN
+        WHILE NOT EXISTS (SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database
+            WHERE locktype = 'advisory' AND classid = 1919905645 AND datname = current_database()) LOOP
+            PERFORM pg_sleep(0.01);
+        END LOOP;
+    END $$";
+    with_store(|_, store| {
+        room_log(&**store, "den").outcomes(&[message("Ann", "a", "")]).unwrap();
+        let mut lines = Vec::new();
+        store.administration().export(&room("den"), ExportStart::Seq(0), &mut lines).unwrap();
+        let directory = TestDirectory::new();
+        let url = url(&directory);
+        drop(TestStore::with(&url, |_| ()).unwrap());
+        thread::scope(|scope| {
+            scope.spawn(|| psql(&url, KEPT));
+            psql(&url, UNTIL_KEPT);
+            let imported = store::administration(&url).unwrap().import(&mut &lines[..]).unwrap();
+            assert_eq!(imported.added, 1);
+        });
     });
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Called at start, and by the commands. Whatever is not roomd's, or is newer than this roomd, is refused as it is.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use tokio_postgres::{Config, Row};
 
 use super::link::{DatabaseLink, LinkError};
@@ -23,6 +26,10 @@ const LATER: &str = concat!(
 const ATTEMPTS: usize = 5;
 /// Names the locks: "room".
 const LOCK: i32 = 0x726f_6f6d;
+
+/// How long to wait for those who have the history, and how long before it is asked for again.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Takes the lock of maintenance for one statement, if no other server has it.
 pub const MAINTENANCE: &str = "pg_try_advisory_xact_lock(1919905645, hashtext(current_schema()) + 2)";
@@ -157,25 +164,37 @@ fn check_version(link: &mut DatabaseLink) -> Result<(), LinkError> {
     )))
 }
 
-/// Has the history to itself, for as long as the connection lives.
+/// Has the history to itself, for as long as the connection lives. Blocks for two seconds at most.
 ///
 /// # Errors
 /// That cannot be told now.
 pub fn lock(link: &mut DatabaseLink) -> Result<bool, LinkError> {
-    let row = link.row("SELECT pg_try_advisory_lock($1, hashtext(current_schema()))", &[&LOCK])?;
-    Ok(row.is_some_and(|row| row.get(0)))
+    obtain(link, "pg_try_advisory_lock")
 }
 
-/// Shares the history with other servers, for as long as the connection lives.
+/// Shares the history with other servers, for as long as the connection lives. Blocks for two seconds at most.
 ///
 /// # Errors
 /// Somebody has it to themselves.
 pub fn share(link: &mut DatabaseLink) -> Result<(), LinkError> {
-    let row = link.row("SELECT pg_try_advisory_lock_shared($1, hashtext(current_schema()))", &[&LOCK])?;
-    if row.is_some_and(|row| row.get(0)) {
+    if obtain(link, "pg_try_advisory_lock_shared")? {
         return Ok(());
     }
     Err(LinkError::Invalid("an import going on: try again when it is done".to_owned()))
+}
+
+/// Obtains the history by this function, unless others keep it: the database has let go of one that has just ended only when it
+/// has noticed that.
+fn obtain(link: &mut DatabaseLink, function: &str) -> Result<bool, LinkError> {
+    let sql = format!("SELECT {function}($1, hashtext(current_schema()))");
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        let is_obtained = link.row(&sql, &[&LOCK])?.is_some_and(|row| row.get(0));
+        if is_obtained || Instant::now() >= deadline {
+            return Ok(is_obtained);
+        }
+        thread::sleep(LOCK_AGAIN);
+    }
 }
 
 /// The channel of the notes between the servers of this installation.

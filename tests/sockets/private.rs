@@ -110,6 +110,9 @@ fn a_script_changes_what_it_has_said_to_a_user_and_nothing_else() {
     // The room that an answer names is the conversation's, and no room's.
     let as_room = http::ask(&server, "DELETE /api/v1/rooms/dm:Alice:Bob/messages/1", &bearer(&alice), "");
     assert_eq!((as_room.status, &*as_room.error()), (404, "not_found"));
+    for brackets in ["/api/v1/private/Bob/messages?before[x]=1", "/api/v1/events?room[]=den"] {
+        assert_eq!(http::ask(&server, &format!("GET {brackets}"), &bearer(&alice), "").error(), "bad_request");
+    }
     let guest = http::ask(&server, "DELETE /api/v1/private/Bob/messages/1?user=cron", "", "");
     assert_eq!((guest.status, &*guest.error()), (401, "unauthorized"));
     // Another user of the name changes nothing of it.

@@ -114,6 +114,7 @@ fn wanted(
     address: ClientAddress,
     (room, encoding): (Option<&str>, Encoding),
 ) -> Result<Wanted, Refusal> {
+    query::check(request.query)?;
     let value = |name| query::value(request.query, name);
     let rooms = match room {
         Some(room) => vec![room_of(room)?],

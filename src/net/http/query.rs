@@ -8,10 +8,23 @@ use percent_encoding::percent_decode_str;
 use crate::chat::{Code, Refusal};
 use roomd_protocol::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX};
 
+/// Whether all parameters are named as those here are: one that is not known is left alone, but not `name[]` and `name[part]`, which
+/// some clients write for lists and objects.
+///
+/// # Errors
+/// `bad_request`.
+pub fn check(query: Option<&str>) -> Result<(), Refusal> {
+    if parameters(query).any(|(name, _)| decode(name).is_some_and(|name| name.contains('['))) {
+        let message = "A parameter is written without brackets, several times for several values";
+        return Err(Refusal::new(Code::BadRequest, message));
+    }
+    Ok(())
+}
+
 /// The value of the first parameter called `name`.
 ///
 /// # Errors
-/// `bad_request` when the value is not UTF-8, or the name has brackets.
+/// `bad_request` when the value is not UTF-8.
 pub fn value(query: Option<&str>, name: &str) -> Result<Option<String>, Refusal> {
     each(query, name).next().transpose()
 }
@@ -19,26 +32,20 @@ pub fn value(query: Option<&str>, name: &str) -> Result<Option<String>, Refusal>
 /// The values of all parameters called `name`, in order.
 ///
 /// # Errors
-/// `bad_request` when one is not UTF-8, or the name has brackets.
+/// `bad_request` when one is not UTF-8.
 pub fn values(query: Option<&str>, name: &str) -> Result<Vec<String>, Refusal> {
     each(query, name).collect()
 }
 
-/// The values of the parameters called `name`. `name[]` and `name[part]`, which some clients write for lists and objects, are
-/// no other parameters that may be left alone, but mistakes.
 fn each(query: Option<&str>, name: &str) -> impl Iterator<Item = Result<String, Refusal>> {
-    let refusal = move |why: &str| Refusal::new(Code::BadRequest, format!("{name} {why}"));
-    query.unwrap_or_default().split('&').filter_map(move |parameter| {
-        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let rest = decode(key)?.strip_prefix(name)?.to_owned();
-        match rest.as_str() {
-            "" => Some(decode(value).ok_or_else(|| refusal("is not UTF-8"))),
-            rest if rest.starts_with('[') => {
-                Some(Err(refusal("is written without brackets, several times for several values")))
-            }
-            _ => None,
-        }
-    })
+    let ours = parameters(query).filter(move |(key, _)| decode(key).as_deref() == Some(name));
+    let refusal = move || Refusal::new(Code::BadRequest, format!("{name} is not UTF-8"));
+    ours.map(move |(_, value)| decode(value).ok_or_else(refusal))
+}
+
+/// Names and values, as they were sent.
+fn parameters(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
+    query.unwrap_or_default().split('&').map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
 }
 
 /// The value of the first parameter called `name`, which is true or false.
@@ -107,10 +114,10 @@ mod tests {
         assert_eq!(value(None, "room").unwrap(), None);
         assert_eq!(values(query, "room").unwrap(), ["a b&c", "other"]);
         assert!(values(query, "bad").is_err() && values(query, "absent").unwrap().is_empty());
-        for wrong in ["room[]=a&room[]=b", "room%5B0%5D=a", "room[x]", "a=1&room[x][y]=2"] {
-            assert_eq!(value(Some(wrong), "room").unwrap_err().code, Code::BadRequest, "{wrong}");
-            assert!(values(Some(wrong), "room").is_err() && value(Some(wrong), "ro").unwrap().is_none());
+        for wrong in ["room[]=a&room[]=b", "room%5B0%5D=a", "room[x]", "a=1&room[x][y]=2", "[x]=1"] {
+            assert_eq!(check(Some(wrong)).unwrap_err().code, Code::BadRequest, "{wrong}");
         }
+        assert!(check(query).is_ok() && check(Some("q=[x]")).is_ok() && check(None).is_ok());
         let flags = Some("a=true&b=0&c=yes");
         assert_eq!((flag(flags, "a").unwrap(), flag(flags, "b").unwrap()), (Some(true), Some(false)));
         assert!(flag(flags, "c").is_err() && flag(flags, "d").unwrap().is_none());

@@ -13,8 +13,8 @@ use super::head::RequestHead;
 use super::origin::Origin;
 use super::response::Response;
 use super::{
-    assets, claims, codes, devices, hooks, invitations, logins, moderation, publishing, qr, rooms, search, tickets,
-    webhooks,
+    assets, claims, codes, devices, hooks, invitations, logins, moderation, publishing, qr, query, rooms, search,
+    tickets, webhooks,
 };
 use crate::chat::{AuthLevel, Code, Refusal};
 use crate::net::context::ServerContext;
@@ -158,6 +158,11 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
         context.engine.metrics.refused(refusal.code.as_str());
         Response::refusal(&refusal)
     };
+    if path.starts_with("/api/")
+        && let Err(refusal) = query::check(request.head.query)
+    {
+        return refused(refusal);
+    }
     match route {
         Route::Page => assets::page(request.head, "index.html", request.base_path),
         Route::AdminPage => assets::page(request.head, "admin.html", request.base_path),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::assemble::sign_in;
 use crate::engine::base::sync::{Condvar, Mutex};
-use crate::net::fetch::Fetcher;
+use crate::net::fetch::{Fetcher, TIMEOUT};
 use crate::settings::Settings;
 use crate::sync::ArcCell;
 
@@ -50,7 +50,7 @@ impl KeyRenewal {
     /// Fetches the keys, if these settings name a URL. Blocks for ten seconds at most; a failure is logged.
     pub fn fetch(&self, settings: &Settings) {
         let Some(url) = sign_in::key_url(settings) else { return };
-        let fetched = self.fetcher.get(url).and_then(|bytes| sign_in::check_keys(&bytes).map(|()| bytes));
+        let fetched = self.fetcher.get(url, TIMEOUT).and_then(|bytes| sign_in::check_keys(&bytes).map(|()| bytes));
         let mut state = self.state.lock();
         if state.is_closing {
             return;

@@ -116,6 +116,14 @@ impl Auth {
         self.tokens.as_deref()
     }
 
+    /// The same, for who cannot do without.
+    ///
+    /// # Errors
+    /// `forbidden`: there are none.
+    pub fn signer(&self) -> Result<&dyn Tokens, Refusal> {
+        self.tokens().ok_or_else(|| Refusal::new(Code::Forbidden, "There are no tokens on this server"))
+    }
+
     /// The registered names.
     #[must_use]
     pub fn names(&self) -> &Names {
@@ -283,11 +291,9 @@ impl Auth {
     /// # Errors
     /// `unauthorized` for a code that is not valid, `forbidden` when the name has too many devices, `unavailable`.
     pub fn redeem(&self, code: &Secret, label: Option<DeviceLabel>, now: Time) -> Result<Claimed, Refusal> {
-        let Some(tokens) = &self.tokens else {
-            return Err(Refusal::new(Code::Forbidden, "There are no tokens on this server"));
-        };
+        let tokens = self.signer()?;
         let (user, registered, device) = self.devices.redeem(code, label, now)?;
-        sign(&**tokens, self.claim_of(&user, device.id, None, registered, now), registered, now)
+        sign(tokens, self.claim_of(&user, device.id, None, registered, now), registered, now)
     }
 
     /// Whether an identity's token is still good: the device that it was issued to is signed in, and the key that has signed it was not

@@ -77,6 +77,16 @@ pub struct Disbelieved {
     pub is_key_unknown: bool,
 }
 
+/// The texts in a claim that is one, or a list of them.
+#[must_use]
+pub fn texts(claim: Option<&Value>) -> Vec<&str> {
+    match claim {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The claims of an ID token that is believed.
 pub type IdTokenClaims = Map<String, Value>;
 

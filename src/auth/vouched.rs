@@ -94,10 +94,8 @@ impl Auth {
     /// # Errors
     /// `forbidden` without tokens, `unavailable`.
     pub fn sign_vouched(&self, who: Vouched, account: &Account, expires: Time, now: Time) -> Result<Claimed, Refusal> {
-        let Some(tokens) = &self.tokens else {
-            return Err(Refusal::new(Code::Forbidden, "There are no tokens on this server"));
-        };
-        sign(&**tokens, claims_of(who, account, expires), account.since, now)
+        let tokens = self.signer()?;
+        sign(tokens, claims_of(who, account, expires), account.since, now)
     }
 }
 

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use ureq::Agent;
 use ureq::config::Config;
 use ureq::unversioned::resolver::DefaultResolver;
+use ureq::{Agent, RequestBuilder};
 
 use super::connector::DirectConnector;
 
 /// How long it may take, from the name of the host to the end of the answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long resolving the name, and how long connecting, may take of it.
 const STEP_TIMEOUT: Duration = Duration::from_secs(4);
 /// Bytes of an answer, at most.
@@ -54,13 +54,22 @@ pub struct OutgoingRequest<'a> {
     pub within: Duration,
 }
 
+impl OutgoingRequest<'_> {
+    /// With what both methods have.
+    fn prepared<B>(&self, asked: RequestBuilder<B>) -> RequestBuilder<B> {
+        let asked = asked.config().timeout_global(Some(self.within.min(TIMEOUT))).build();
+        let asked = asked.header("Accept", "application/json");
+        self.authorization.into_iter().fold(asked, |asked, who| asked.header("Authorization", who))
+    }
+}
+
 impl Fetcher {
-    /// What is at the URL. Blocks for ten seconds at most.
+    /// What is at the URL. Blocks for so long, and for ten seconds at most.
     ///
     /// # Errors
     /// Why it cannot be read, in a few words.
-    pub fn get(&self, url: &str) -> Result<Vec<u8>, String> {
-        match self.ask(OutgoingRequest { url, authorization: None, form: None, within: TIMEOUT })? {
+    pub fn get(&self, url: &str, within: Duration) -> Result<Vec<u8>, String> {
+        match self.ask(OutgoingRequest { url, authorization: None, form: None, within })? {
             (200, body) => Ok(body),
             (status, _) => Err(format!("the answer is {status}")),
         }
@@ -71,22 +80,12 @@ impl Fetcher {
     /// # Errors
     /// Why there is none, in a few words.
     pub fn ask(&self, request: OutgoingRequest<'_>) -> Result<(u16, Vec<u8>), String> {
-        let OutgoingRequest { url, authorization, form, within } = request;
-        let timeout = Some(within.min(TIMEOUT));
-        let answer = match form {
+        let answer = match request.form {
             Some(form) => {
-                let asked = self.agent.post(url).config().timeout_global(timeout).build();
-                let asked = asked.header("Content-Type", "application/x-www-form-urlencoded");
-                let asked = asked.header("Accept", "application/json");
-                let asked = authorization.into_iter().fold(asked, |asked, who| asked.header("Authorization", who));
-                asked.send(form)
+                let asked = request.prepared(self.agent.post(request.url));
+                asked.header("Content-Type", "application/x-www-form-urlencoded").send(form)
             }
-            None => {
-                let asked = self.agent.get(url).config().timeout_global(timeout).build();
-                let asked = asked.header("Accept", "application/json");
-                let asked = authorization.into_iter().fold(asked, |asked, who| asked.header("Authorization", who));
-                asked.call()
-            }
+            None => request.prepared(self.agent.get(request.url)).call(),
         };
         let mut answer = answer.map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use crate::postgres::{Folder, free_port, until};
+use crate::servers::kill;
 
 /// See the module. It is Debian's, or the program that `ROOMD_TEST_REDIS` names.
 pub struct Bus {
@@ -34,11 +35,7 @@ impl Bus {
     }
 
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // It may have ended by itself.
-            _ = process.kill();
-            process.wait().unwrap();
-        }
+        kill(&mut self.process);
     }
 }
 

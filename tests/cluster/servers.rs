@@ -78,11 +78,7 @@ impl Server {
 
     /// SIGKILL: nothing of it runs any more afterwards.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // It may have ended by itself.
-            _ = process.kill();
-            process.wait().unwrap();
-        }
+        kill(&mut self.process);
     }
 
     /// Whether it runs, as far as the kernel knows.
@@ -130,5 +126,13 @@ impl Drop for Server {
         if thread::panicking() {
             println!("{}", self.log());
         }
+    }
+}
+
+/// Kills a process that may have ended by itself.
+pub fn kill(process: &mut Option<Child>) {
+    if let Some(mut process) = process.take() {
+        _ = process.kill();
+        process.wait().unwrap();
     }
 }

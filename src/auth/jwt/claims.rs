@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::super::tokens::texts;
 use super::super::{Claims, Invalid};
 use super::LEEWAY_MS;
 use crate::chat::device::DeviceId;
@@ -214,11 +215,7 @@ impl TokenFields {
 
     /// Those of this name: a text, or a list of texts.
     pub(super) fn texts(&self, claim: &str) -> Vec<&str> {
-        match self.0.get(claim) {
-            Some(Value::String(one)) => vec![one],
-            Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        }
+        texts(self.0.get(claim))
     }
 
     /// Seconds since 1970, perhaps with a fraction (RFC 7519 §2).

@@ -87,10 +87,12 @@ impl ServerKeys {
     pub fn rotate(&self, now: Time) -> Result<KeyInfo, StoreFailed> {
         let new = ServerKey::draw(now).map_err(|_| StoreFailed)?;
         self.accounts.add_key(&new)?;
-        for old in self.accounts.keys()?.iter().filter(|key| key.kid != new.kid && key.until < now) {
+        let is_good = |key: &ServerKey| key.kid == new.kid || key.until >= now;
+        let (good, over): (Vec<_>, Vec<_>) = self.accounts.keys()?.into_iter().partition(is_good);
+        for old in over {
             self.accounts.remove_key(&old.kid)?;
         }
-        self.take_over(self.accounts.keys()?);
+        self.take_over(good);
         Ok(info(&new, true))
     }
 

@@ -7,7 +7,6 @@
 //! A client that is exempt from the limits by address cannot be banned by its address: an admin who bans too wide a network
 //! reaches the server from there. A program in the server's process is not banned.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::connections::contains;
@@ -107,9 +106,7 @@ impl Engine {
             BanTarget::Network(_) => self.directory.all(),
         };
         connections.retain(|connection| self.is_banned(connection));
-        connections.iter().for_each(|connection| connection.end(End::Banned));
-        let numbers: BTreeSet<_> = connections.iter().map(|connection| connection.number).collect();
-        self.sessions.end(&numbers, End::Banned);
+        self.end_all(&connections, End::Banned);
     }
 
     /// Whether a connection's user, or its client's address, is banned.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -13,6 +14,7 @@ use super::{Listed, PAGE_MAX, check};
 use crate::chat::admin::{ConnectionInfo, ServerActionKind};
 use crate::chat::{Code, End, FoldedName, Identity, Refusal, RoomName, UserName};
 use crate::engine::Engine;
+use crate::engine::users::user_connection::UserConnection;
 
 /// Which connections are asked for; what is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,5 +89,12 @@ impl Engine {
         self.sessions.end(&BTreeSet::from([number]), End::EndedByAdmin);
         log::info!(connection = number, user = user.as_str(), by = who.user.as_str(); "connection ended by an admin");
         Ok(())
+    }
+
+    /// Ends these connections, and their sessions. Blocks on the rooms of those that are detached.
+    pub(super) fn end_all(&self, connections: &[Arc<UserConnection>], end: End) {
+        connections.iter().for_each(|connection| connection.end(end));
+        let numbers: BTreeSet<_> = connections.iter().map(|connection| connection.number).collect();
+        self.sessions.end(&numbers, end);
     }
 }

@@ -3,8 +3,6 @@
 //! Blocks on the store. A key is gone first, and then its connections are looked for; a connection enters the directory first, and looks
 //! then whether its key is gone (`Auth::is_signed_in`): so of two at the same moment one sees the other.
 
-use std::collections::BTreeSet;
-
 use super::bans::unavailable;
 use super::check;
 use crate::auth::Tokens;
@@ -59,9 +57,7 @@ impl Engine {
         log::info!(key, by = who.user.as_str(); "a key of the server's tokens is revoked");
         let mut connections = self.directory.all();
         connections.retain(|connection| connection.who.key() == Some(key));
-        connections.iter().for_each(|connection| connection.end(End::SignedOut));
-        let numbers: BTreeSet<_> = connections.iter().map(|connection| connection.number).collect();
-        self.sessions.end(&numbers, End::SignedOut);
+        self.end_all(&connections, End::SignedOut);
         Ok(())
     }
 

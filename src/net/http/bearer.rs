@@ -43,10 +43,7 @@ pub fn client(
             identity.iter().try_for_each(|identity| check(identity, user.as_ref(), room))?;
             Ok(identity)
         }
-        None => {
-            let shown = token.map(|token| context.engine.identify(&token, from)).transpose()?;
-            identify(context, beside_proxy(context, request, shown)?, user, room)
-        }
+        None => identify(context, shown(context, request, token, from)?, user, room),
     }
 }
 
@@ -69,12 +66,25 @@ pub fn authenticate(
     request: &RequestHead<'_>,
     from: Option<Address>,
 ) -> Result<Option<Identity>, Refusal> {
-    let shown = token(request)?.map(|token| context.engine.identify(&token, from)).transpose()?;
-    match beside_proxy(context, request, shown)? {
+    match shown(context, request, token(request)?, from)? {
         Some(identity) => Ok(Some(identity)),
         None if context.engine.auth.admits_guests() => Ok(None),
         None => Err(Refusal::new(Code::Unauthorized, "Only those with a token may do that")),
     }
+}
+
+/// The user whom this token of the request names, or a proxy.
+///
+/// # Errors
+/// `unauthorized` for a token that is not valid, and as [`beside_proxy`].
+pub fn shown(
+    context: &ServerContext,
+    request: &RequestHead<'_>,
+    token: Option<Secret>,
+    from: Option<Address>,
+) -> Result<Option<Identity>, Refusal> {
+    let shown = token.map(|token| context.engine.identify(&token, from)).transpose()?;
+    beside_proxy(context, request, shown)
 }
 
 /// The user whom a proxy names, if one does, as far as the identity that the request shows besides allows it; otherwise that one. May

@@ -82,8 +82,7 @@ pub fn enter(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str) 
     let code = Secret::from(wanted.invitation.as_str());
     let (engine, from) = (&context.engine, request.address.counted);
     request.count_message(context)?;
-    let shown = bearer::token(request.head)?.map(|token| engine.identify(&token, from)).transpose()?;
-    if let Some(who) = bearer::beside_proxy(context, request.head, shown)? {
+    if let Some(who) = bearer::shown(context, request.head, bearer::token(request.head)?, from)? {
         engine.admit(&who, &room, &code, from)?;
         return Ok(Response::json(200, json::admitted_body(&room, &who.user, None)));
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::LoginError;
+use crate::auth::tokens::texts;
 use crate::auth::vouched::user_name;
 use crate::auth::{IdTokenClaims, Vouched};
 use crate::chat::identity_provider::GROUPS_MAX;
@@ -30,7 +31,8 @@ pub fn user(claims: &IdTokenClaims, provider: &IdentityProvider) -> Result<Vouch
         let message = format!("The provider calls you {:?}, of which no name can be made here", shortened(named));
         LoginError::Refused(Refusal::new(Code::Forbidden, message))
     })?;
-    let groups = if provider.asks_groups() { texts(claim(claims, groups_claim)) } else { Vec::new() };
+    let groups = claim(claims, groups_claim).filter(|_| provider.asks_groups());
+    let groups: Vec<_> = texts(groups).into_iter().take(GROUPS_MAX).map(str::to_owned).collect();
     let allowed = provider.allows(&groups).ok_or_else(|| {
         LoginError::Refused(Refusal::new(Code::Forbidden, "You are in no group that may come in here"))
     })?;
@@ -48,15 +50,6 @@ fn claim<'a>(claims: &'a IdTokenClaims, name: &str) -> Option<&'a Value> {
     }
     let (first, rest) = name.split_once('.')?;
     rest.split('.').try_fold(claims.get(first)?, |value, part| value.get(part))
-}
-
-/// One text, or several.
-fn texts(value: Option<&Value>) -> Vec<String> {
-    match value {
-        Some(Value::String(one)) => vec![one.clone()],
-        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).take(GROUPS_MAX).map(str::to_owned).collect(),
-        _ => Vec::new(),
-    }
 }
 
 fn shortened(text: &str) -> String {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use self::exchange::CodeExchange;
 use self::metadata::Metadata;
-use super::fetch::{Fetcher, OutgoingRequest};
+use super::fetch::Fetcher;
 use crate::auth::{Claimed, IdTokenRules};
 use crate::chat::{Code, IdentityProvider, Refusal, Secret};
 use crate::engine::Engine;
@@ -141,7 +141,7 @@ impl Logins {
         (token, nonce): (&str, &str),
         deadline: Instant,
     ) -> Result<crate::auth::IdTokenClaims, LoginError> {
-        let tokens = engine.auth.tokens().ok_or_else(no_tokens)?;
+        let tokens = engine.auth.signer().map_err(LoginError::Refused)?;
         let now = engine.clock.now().at;
         let read = |keys: &[u8]| {
             let rules = IdTokenRules { keys, issuer: &provider.issuer, client: &provider.client, nonce };
@@ -176,13 +176,7 @@ impl Logins {
     }
 
     fn ask(&self, provider: &IdentityProvider, deadline: Instant) -> Result<Known, String> {
-        let read = |url: &str| {
-            let request = OutgoingRequest { url, authorization: None, form: None, within: left(deadline) };
-            match self.fetcher.ask(request).map_err(|error| format!("{url}: {error}"))? {
-                (200, body) => Ok(body),
-                (status, _) => Err(format!("{url}: the answer is {status}")),
-            }
-        };
+        let read = |url: &str| self.fetcher.get(url, left(deadline)).map_err(|error| format!("{url}: {error}"));
         let document = read(&metadata::url(&provider.issuer))?;
         let metadata = Metadata::parse(&document, &provider.issuer);
         let metadata = metadata.map_err(|problem| format!("its metadata {problem}"))?;
@@ -255,8 +249,4 @@ impl Drop for RunningLogin {
 /// What is left until then.
 fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
-}
-
-fn no_tokens() -> LoginError {
-    LoginError::Refused(Refusal::new(Code::Forbidden, "There are no tokens on this server"))
 }

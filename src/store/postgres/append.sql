@@ -36,17 +36,16 @@ $$;
 --   Outcomes: 1 stored, 2 a repeat, 3 stale (the policy has changed: decide again), 4 changed, 5 missing, 6 foreign, 7 ended,
 --   8 a conflict (the newest message is another one: the outcome's number), 9 the same of the key, 10 too many keys, 11 the
 --   room is of another epoch, or gone.
--- Where nothing has to be decided (messages without a key or a condition, for rooms that have not changed), they are stored as one
--- set, which takes half of the time. Otherwise one by one. With plans that are made once: they are to be the same whatever is stored.
-CREATE OR REPLACE FUNCTION append_2(
+-- With plans that are made once: they are to be the same whatever is stored.
+CREATE OR REPLACE FUNCTION append_3(
     p_journal bigint, p_batch bigint, p_rooms bigint[], p_names text[], p_epochs text[], p_version bigint[], p_drafts bigint[],
     d_room int[], d_place bigint[], d_deed smallint[], d_usr text[], d_recipient text[], d_kind smallint[], d_at bigint[],
-    d_mid bytea[], d_body bytea[], d_words text[], d_reply bigint[], d_reaction bigint[], d_about bigint[], d_rules boolean[],
+    d_mid bytea[], d_body bytea[], d_words tsvector[], d_reply bigint[], d_reaction bigint[], d_about bigint[], d_rules boolean[],
     d_change text[], d_if_seq bigint[], d_key bytea[], d_if_key_seq bigint[], d_keys_max bigint[]
 ) RETURNS SETOF fact_1 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     l_batch bigint; l_outcomes bigint[]; l_epochs text[]; l_states bigint[]; l_kept bigint[] := '{}'; l_id bigint[]; l_newest bigint[]; l_first bigint[]; l_version bigint[];
-    l_before bigint[]; l_moderated bigint[]; l_stale boolean[]; l_out bigint[] := '{}'; l_drawn text[] := '{}'; d record; l_count bigint; l_plain boolean;
+    l_before bigint[]; l_moderated bigint[]; l_stale boolean[]; l_out bigint[] := '{}'; l_drawn text[] := '{}'; d record;
     l_gone boolean[]; m record; i int; l_seq bigint; l_at bigint; l_what bigint; l_refused bigint; l_value bigint; l_epoch text; l_era text[]; l_delivery bigint; l_change jsonb;
 BEGIN
     SELECT batch, outcomes, epochs, states INTO l_batch, l_outcomes, l_epochs, l_states FROM journals WHERE journal = p_journal FOR UPDATE;
@@ -83,29 +82,6 @@ BEGIN
     END LOOP;
     IF EXISTS (SELECT 1 FROM webhooks) THEN l_delivery := lock_webhooks_1(); END IF;
 
-    l_plain := l_delivery IS NULL AND 0 = ALL (d_deed) AND array_remove(d_if_seq, NULL) = '{}' AND array_remove(d_key, NULL) = '{}'
-        AND array_remove(d_recipient, NULL) = '{}' AND '/' || array_to_string(p_names, '/') NOT LIKE '%/dm:%' AND NOT true = ANY (l_gone || l_stale);
-    IF l_plain THEN
-        INSERT INTO mids SELECT l_id[room], usr, mid, l_newest[room] + place, at
-            FROM unnest(d_room, d_place, d_usr, d_mid, d_at) AS t (room, place, usr, mid, at) WHERE mid IS NOT NULL ON CONFLICT DO NOTHING;
-        GET DIAGNOSTICS l_count = ROW_COUNT;
-        l_plain := l_count = cardinality(array_remove(d_mid, NULL));
-        IF NOT l_plain THEN   -- one is a repeat
-            DELETE FROM mids x USING unnest(d_room, d_usr, d_mid) AS t (room, usr, mid)
-                WHERE x.room = l_id[t.room] AND x.usr = t.usr AND x.mid = t.mid AND x.seq > l_newest[t.room];
-        END IF;
-    END IF;
-    IF l_plain THEN
-        INSERT INTO messages (room, seq, kind, at, usr, mid, body, words, reply, reaction)
-            SELECT l_id[room], l_newest[room] + place, kind, at, usr, mid, body, words::tsvector, reply, reaction
-            FROM unnest(d_room, d_place, d_kind, d_at, d_usr, d_mid, d_body, d_words, d_reply, d_reaction)
-                AS t (room, place, kind, at, usr, mid, body, words, reply, reaction);
-        UPDATE rooms x SET newest = w.newest + w.drafts FROM unnest(l_id, l_newest, p_drafts) AS w (room, newest, drafts) WHERE x.room = w.room;
-        UPDATE journals SET batch = p_batch, outcomes = NULL, epochs = '{}', states = l_kept, used = now() WHERE journal = p_journal;
-        RETURN QUERY SELECT * FROM stored_1(l_kept, d_room, d_place, d_at);
-        RETURN;
-    END IF;
-
     RETURN QUERY SELECT * FROM states_1(l_kept);
     FOR d IN SELECT * FROM unnest(d_room, d_deed, d_usr, d_recipient, d_kind, d_at, d_mid, d_body, d_words, d_reply, d_reaction, d_about, d_rules, d_change, d_if_seq, d_key, d_if_key_seq, d_keys_max)
              WITH ORDINALITY AS t (room, deed, usr, recipient, kind, at, mid, body, words, reply, reaction, about, rules, change, if_seq, key, if_key_seq, keys_max, n) LOOP
@@ -140,7 +116,7 @@ BEGIN
             END IF;
             IF l_what = 1 THEN
                 INSERT INTO messages (room, seq, kind, at, usr, recipient, mid, body, words, reply, reaction, key)
-                    VALUES (l_id[i], l_seq, d.kind, d.at, d.usr, d.recipient, d.mid, d.body, d.words::tsvector, d.reply, d.reaction, d.key);
+                    VALUES (l_id[i], l_seq, d.kind, d.at, d.usr, d.recipient, d.mid, d.body, d.words, d.reply, d.reaction, d.key);
                 l_newest[i] := l_seq;
                 IF d.key IS NOT NULL AND d.kind = 2 THEN
                     DELETE FROM last_values WHERE room = l_id[i] AND key = d.key;
@@ -161,7 +137,7 @@ BEGIN
             ELSIF m.usr <> d.usr AND NOT d.rules THEN l_what := 6;
             ELSE
                 l_what := 4; l_seq := d.about; l_version[i] := l_version[i] + 1;
-                UPDATE messages SET kind = d.kind, body = d.body, words = d.words::tsvector, edited = d.at, editor = d.usr,
+                UPDATE messages SET kind = d.kind, body = d.body, words = d.words, edited = d.at, editor = d.usr,
                     changed = l_newest[i], version = l_version[i] WHERE room = l_id[i] AND seq = d.about;
                 IF d.kind = 2 AND m.key IS NOT NULL THEN
                     DELETE FROM last_values WHERE room = l_id[i] AND key = m.key AND seq = d.about;
@@ -212,4 +188,47 @@ BEGIN
         RETURN NEXT (1, 5, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::fact_1;
     END IF;
     UPDATE journals SET batch = p_batch, outcomes = l_out, epochs = l_drawn, states = l_kept, used = now() WHERE journal = p_journal;
+END $$;
+
+-- Whether there are webhooks, in a function because each statement of one sees what was committed before it, and so behind a lock
+-- that the statement which calls it has waited for.
+CREATE OR REPLACE FUNCTION has_webhooks_1() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN EXISTS (SELECT FROM webhooks); END $$;
+
+-- Stores messages about which nothing has to be decided: without a key or a condition, for nobody in particular, in rooms that have a
+-- row. All in one statement, which takes half of the time of `append_3`. Returns where rooms stood before (index, newest number,
+-- version and id of each); NULL: nothing was stored, and `append_3` has to decide, since something else has happened: the batch was stored
+-- before, a room was changed, a message is a repeat, or there are webhooks.
+--   Parameters as of `append_3`. The locks as well, and in the same order.
+CREATE OR REPLACE FUNCTION store_messages_1(
+    p_journal bigint, p_batch bigint, p_rooms bigint[], p_epochs text[], p_version bigint[], p_drafts bigint[],
+    d_room int[], d_place bigint[], d_usr text[], d_kind smallint[], d_at bigint[],
+    d_mid bytea[], d_body bytea[], d_words tsvector[], d_reply bigint[], d_reaction bigint[]
+) RETURNS bigint[] LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+DECLARE l_states bigint[];
+BEGIN
+    WITH mine AS MATERIALIZED (SELECT FROM journals WHERE journal = p_journal AND batch < p_batch FOR UPDATE),
+    locked AS MATERIALIZED (
+        SELECT w.i, x.room, x.newest, x.version, x.epoch = w.epoch AND x.ended IS NULL AND x.moderated <= w.version AS is_known
+        FROM mine, unnest(p_rooms, p_epochs, p_version) WITH ORDINALITY AS w (id, epoch, version, i) JOIN rooms x ON x.room = w.id
+        ORDER BY x.room FOR UPDATE OF x),
+    decided AS MATERIALIZED (
+        SELECT array_agg(l.room ORDER BY l.i) AS rooms, array_agg(l.newest ORDER BY l.i) AS newest
+        FROM locked l HAVING count(*) = cardinality(p_rooms) AND bool_and(l.is_known) AND NOT has_webhooks_1()),
+    drafts AS MATERIALIZED (
+        SELECT s.rooms[d.room] AS room, s.newest[d.room] + d.place AS seq, d.kind, d.at, d.usr, d.mid, d.body, d.words, d.reply, d.reaction
+        FROM decided s, unnest(d_room, d_place, d_kind, d_at, d_usr, d_mid, d_body, d_words, d_reply, d_reaction)
+            AS d (room, place, kind, at, usr, mid, body, words, reply, reaction)),
+    identified AS (
+        INSERT INTO mids (room, usr, mid, seq, at) SELECT d.room, d.usr, d.mid, d.seq, d.at FROM drafts d WHERE d.mid IS NOT NULL),
+    stored AS (
+        INSERT INTO messages (room, seq, kind, at, usr, mid, body, words, reply, reaction)
+        SELECT d.room, d.seq, d.kind, d.at, d.usr, d.mid, d.body, d.words, d.reply, d.reaction FROM drafts d),
+    numbered AS (UPDATE rooms x SET newest = l.newest + p_drafts[l.i] FROM decided, locked l WHERE x.room = l.room)
+    UPDATE journals j SET batch = p_batch, outcomes = NULL, epochs = '{}', used = now(),
+        states = (SELECT array_agg(s.state ORDER BY l.i, s.n)
+                  FROM locked l, unnest(ARRAY[l.i, l.newest, l.version, l.room]) WITH ORDINALITY AS s (state, n))
+        FROM decided WHERE j.journal = p_journal RETURNING j.states INTO l_states;
+    RETURN l_states;
+EXCEPTION WHEN unique_violation THEN   -- of the mids
+    RETURN NULL;
 END $$;

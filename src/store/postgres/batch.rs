@@ -1,4 +1,4 @@
-//! A batch of drafts as the parameters of `append_2`, and its answers.
+//! A batch of drafts as the parameters of `append_3`, and its answers.
 //!
 //! Called by the journal, on its thread.
 
@@ -8,11 +8,12 @@ use tokio_postgres::types::ToSql;
 use super::journal::{AppendRequest, State};
 use super::link::{DatabaseLink, LinkError};
 use super::note::Head;
+use super::plain_messages;
 use super::policy::description_of;
 use super::row::{DELETED, TEXT, columns_of, number};
-use super::words::vector_of;
+use super::words::{Words, words_of};
 use crate::chat::policy::ModerationChange;
-use crate::chat::{Body, Draft, Epoch, Operation, Outcome, Publication, RoomName};
+use crate::chat::{Draft, Epoch, Operation, Outcome, Publication, RoomName};
 use crate::store::columns::{about_columns, ms, time};
 
 /// What became of the drafts of one room.
@@ -63,7 +64,7 @@ struct Columns<'a> {
     times: Vec<i64>,
     mids: Vec<Option<&'a [u8]>>,
     bodies: Vec<Vec<u8>>,
-    words: Vec<Option<String>>,
+    words: Vec<Option<Words>>,
     replies: Vec<Option<i64>>,
     reactions: Vec<Option<i64>>,
     about: Vec<Option<i64>>,
@@ -94,6 +95,9 @@ pub fn store(
     batch: i64,
     appends: &[AppendRequest],
 ) -> Result<BatchAnswer, LinkError> {
+    if let Some(answer) = plain_messages::store(link, journal, batch, appends)? {
+        return Ok(answer);
+    }
     let ids: Vec<_> = appends.iter().map(|append| append.standing.id).collect();
     let names: Vec<_> = appends.iter().map(|append| append.room.as_str()).collect();
     let epochs: Vec<_> = appends.iter().map(|append| &*append.standing.epoch).collect();
@@ -135,7 +139,7 @@ pub fn store(
         &c.keys_max,
     ];
     let sql =
-        "SELECT i, what, a, b, c, usr FROM append_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+        "SELECT i, what, a, b, c, usr FROM append_3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
         $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)";
     let rows = link.query(sql, &values)?;
     answers(&rows, appends)
@@ -252,13 +256,5 @@ impl<'a> Columns<'a> {
         self.key_conditions.push(key_condition);
         self.keys_max.push(i64::try_from(draft.keys_max).unwrap_or(i64::MAX));
         Ok(())
-    }
-}
-
-/// Of a text alone: ciphertext has no words, and bytes neither.
-fn words_of(body: &Body) -> Option<String> {
-    match body {
-        Body::Text(text) => Some(vector_of(text)),
-        Body::Cipher(_) | Body::Data(_) | Body::Deleted(_) => None,
     }
 }

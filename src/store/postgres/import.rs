@@ -10,8 +10,8 @@ use super::history::standing;
 use super::link::{DatabaseLink, LinkError};
 use super::policy;
 use super::row::{columns_of, number};
-use super::words::vector_of;
-use crate::chat::{Body, Message, Mid, RoomName, Time, UserName};
+use super::words::words_of;
+use crate::chat::{Message, Mid, RoomName, Time, UserName};
 use crate::store::administration::{AdministrationError, Imported};
 use crate::store::columns::{about_columns, ms, time};
 use crate::store::export_reader::{ExportReader, ImportedRoom, importer};
@@ -96,9 +96,9 @@ fn insert(link: &mut DatabaseLink, id: i64, message: &Message) -> Result<bool, L
     }
     let sql =
         "INSERT INTO messages (room, seq, kind, at, edited, usr, recipient, mid, body, words, reply, reaction, key)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::tsvector, $11, $12, $13)";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     let (kind, body) = columns_of(&message.body);
-    let words = if let Body::Text(text) = &message.body { Some(vector_of(text)) } else { None };
+    let words = words_of(&message.body);
     let (reply, reaction) = about_columns(message.about);
     let (recipient, edited) = (message.to.as_ref().map(UserName::as_str), message.edited.map(ms));
     let key = message.key.as_ref().map(|key| key.as_str().as_bytes());

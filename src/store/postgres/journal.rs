@@ -1,7 +1,7 @@
 //! The one thread that stores drafts: what arrives while a statement runs is the next one's.
 //!
 //! Brokers send drafts and wait for the answer; the thread waits for its inbox and the database. It takes one request,
-//! drains the inbox, stores all of it with one call of `append_2`, and answers each. Every batch has a number, which is
+//! drains the inbox, stores all of it with one call of a function, and answers each. Every batch has a number, which is
 //! stored with it: what is in doubt, because the connection broke or the answer did not come, is asked again under the
 //! same number, for some seconds, and is never done twice. While there is no connection drafts are refused at once. The
 //! thread ends when every sender is dropped.

@@ -34,6 +34,7 @@ mod maintenance;
 mod note;
 mod notifier;
 mod open_rooms;
+mod plain_messages;
 mod policy;
 mod pool;
 mod private_feed;

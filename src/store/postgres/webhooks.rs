@@ -1,7 +1,7 @@
 //! Webhooks and their deliveries, as rows.
 //!
-//! Asked and changed through the pool, or by a command beside the server; `append_2` writes what is to be delivered, with
-//! what it tells of. Whoever changes a delivery has the lock of its webhook first, as `append_2` has.
+//! Asked and changed through the pool, or by a command beside the server; `append_3` writes what is to be delivered, with
+//! what it tells of. Whoever changes a delivery has the lock of its webhook first, as `append_3` has.
 //!
 //! Several servers deliver, one at a time to an origin: the one that has its lease, a row that ends by the database's
 //! clock five seconds after the last heartbeat of its server (`beat_1`). A lease has a number that is never granted again,

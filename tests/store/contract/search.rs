@@ -165,3 +165,18 @@ fn an_edited_message_is_found_by_its_new_words_alone_and_a_deleted_one_not_at_al
         }
     });
 }
+
+#[test]
+fn long_texts_are_stored_and_found_by_their_words() {
+    each(History, |fixture| {
+        let store = fixture.open();
+        let mut room_log = room_log(&*store, "den");
+        let numbers: String = (0..9_000).map(|number| format!("w{number} ")).collect();
+        let texts = ["again ".repeat(10_000), numbers, format!("{} short", "x".repeat(3_000))];
+        room_log.append(&texts.map(|text| message("Anna", &text, ""))).unwrap();
+        room_log.append(&[message("Anna", &"then ".repeat(10_000), ""), edit("Anna", 4, "again and then")]).unwrap();
+        for (text, seqs) in [("again", &[1, 4][..]), ("w0", &[2]), ("w8999", &[2]), ("short", &[3]), ("then", &[4])] {
+            assert_eq!(found(&store, text), seqs, "{text:?}");
+        }
+    });
+}

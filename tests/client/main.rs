@@ -19,6 +19,8 @@ mod reconnect;
 mod rename;
 mod reporting;
 mod requests;
+#[cfg(feature = "chat")]
+mod resizing;
 mod restart;
 mod resume;
 #[cfg(feature = "chat")]

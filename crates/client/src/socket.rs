@@ -67,9 +67,16 @@ pub struct SocketStream(pub Arc<Socket>);
 
 impl Read for SocketStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &self.0.tunnel {
-            Some(tunnel) => tunnel.read(&self.0.tcp, buffer),
-            None => (&self.0.tcp).read(buffer),
+        loop {
+            let read = match &self.0.tunnel {
+                Some(tunnel) => tunnel.read(&self.0.tcp, buffer),
+                None => (&self.0.tcp).read(buffer),
+            };
+            match read {
+                // By a signal that the program handles, which says nothing of the connection.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
         }
     }
 }

@@ -140,6 +140,16 @@ impl Terminal {
         rustix::process::Pid::from_child(&self.child)
     }
 
+    /// One of its threads, by its name, to send it signals.
+    pub fn thread(&self, name: &str) -> rustix::process::Pid {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().map(Result::unwrap);
+        let is_named = |thread: &std::fs::DirEntry| {
+            std::fs::read_to_string(thread.path().join("comm")).is_ok_and(|found| found.trim_end() == name)
+        };
+        let id = threads.into_iter().find(is_named).unwrap().file_name().into_string().unwrap();
+        rustix::process::Pid::from_raw(id.parse().unwrap()).unwrap()
+    }
+
     /// Waits for the end: how it ended, with the terminal as it was before.
     #[track_caller]
     pub fn ended(&mut self) -> ExitStatus {

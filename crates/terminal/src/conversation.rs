@@ -186,15 +186,16 @@ impl Conversation {
             if interrupted.load(Ordering::Acquire) {
                 self.leave(Some(LEAVE_TIMEOUT));
             }
-            if self.terminal.continued.swap(false, Ordering::AcqRel)
-                && let Err(end) = self.notice("Continued")
-            {
-                // What is printed has the editor show its line behind it.
+            if let Err(end) = self.continue_after_stop() {
                 return end;
             }
             if let Err(end) = self.take_lines(lines).and_then(|()| self.report_receipts()) {
                 return end;
             }
+            let redraw = match self.redraw_when_settled() {
+                Ok(wait) => wait,
+                Err(end) => return end,
+            };
             let wait = match self.leaving {
                 Some(until) => {
                     let left = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -205,7 +206,7 @@ impl Conversation {
                 }
                 None => Duration::MAX,
             };
-            let wait = self.receipts.wait().map_or(wait, |receipts| receipts.min(wait));
+            let wait = self.receipts.wait().into_iter().chain(redraw).fold(wait, Duration::min);
             let end = match self.client.receive(wait) {
                 Ok(Some(event)) => self.handle_event(event),
                 Ok(None) => Ok(()),
@@ -215,6 +216,26 @@ impl Conversation {
                 return end;
             }
         }
+    }
+
+    /// Shows the line that is being typed again when the process continues after it was stopped.
+    fn continue_after_stop(&mut self) -> Result<(), End> {
+        if !self.terminal.continued.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.terminal.editor.others_wrote();
+        // What is printed has the editor show its line behind it.
+        self.notice("Continued")
+    }
+
+    /// Shows everything anew if the width of the terminal has changed and that is necessary, or returns how long to wait with it.
+    fn redraw_when_settled(&mut self) -> Result<Option<Duration>, End> {
+        let wait = self.terminal.editor.redraw_in(Instant::now());
+        if wait != Some(Duration::ZERO) {
+            return Ok(wait);
+        }
+        self.terminal.screen.redraw().map_err(|_| End::Left)?;
+        Ok(None)
     }
 
     /// Carries out the lines that are there. They wait while a room is being joined or a name is to be taken,

@@ -177,7 +177,7 @@ fn take_terminal(
         editor.set_prompt(prompt(colours, client.user()));
         let (state, interrupted) = (Arc::clone(&editor), Arc::clone(interrupted));
         if let Some((keyboard, printer)) = editor::start(state, lines.clone(), interrupted, client.waker()) {
-            return Ok((InputReader::Editor(keyboard), terminal(Screen::Editor(printer), true)));
+            return Ok((InputReader::Editor(keyboard), terminal(Screen::Editor(printer, Arc::clone(&editor)), true)));
         }
     }
     let reader = StdinReader::start(lines, client.waker())?;

@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, Termios, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
@@ -73,9 +74,7 @@ impl Terminal {
                 }
             }
         });
-        let size = [rows, columns].map(|cells| NonZeroU16::new(cells).unwrap());
-        let parser = vt100::Parser::new(size[0], size[1], 500);
-        Self { child, keys, tty, before, parser, bytes, reader: Some(reader) }
+        Self { child, keys, tty, before, parser: parser(rows, columns), bytes, reader: Some(reader) }
     }
 
     /// Presses keys.
@@ -86,11 +85,16 @@ impl Terminal {
     /// Waits until the screen is as wanted.
     #[track_caller]
     pub fn wait_until(&mut self, what: &str, wanted: impl Fn(&str) -> bool) {
+        self.wait(what, |terminal| wanted(&terminal.shown()));
+    }
+
+    #[track_caller]
+    fn wait(&mut self, what: &str, wanted: impl Fn(&Self) -> bool) {
         let until = Instant::now() + DEADLINE;
-        while !wanted(&self.shown()) {
+        while !wanted(self) {
             match self.bytes.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => self.parser.process(&bytes),
-                Err(RecvTimeoutError::Timeout) => panic!("not within the deadline: {what}\n{}", self.shown()),
+                Err(RecvTimeoutError::Timeout) => panic!("not within the deadline: {what}\n\n{}", self.shown()),
                 Err(RecvTimeoutError::Disconnected) => panic!("ended before: {what}\n{}", self.shown()),
             }
         }
@@ -110,6 +114,94 @@ impl Terminal {
     /// How many lines of the screen are exactly this one.
     pub fn count(&self, line: &str) -> usize {
         self.shown().lines().filter(|shown| shown.trim_end() == line).count()
+    }
+
+    /// Gives the screen another width, as a terminal does that folds its lines anew (tmux, VTE, kitty), and tells the program.
+    pub fn fold(&mut self, columns: u16) {
+        self.catch_up();
+        let (scrolled, (row, column)) = (self.parser.screen().scrollback_len(), self.parser.screen().cursor_position());
+        // Each line with its rows joined, all of characters that take one column, and where in which of them the cursor is.
+        let (mut lines, mut cursor, mut continues) = (Vec::<String>::new(), (0, 0), false);
+        for (at, (text, is_wrapped)) in self.rows().into_iter().enumerate() {
+            if !continues {
+                lines.push(String::new());
+            }
+            let line = lines.last_mut().unwrap();
+            if at == scrolled + usize::from(row) {
+                cursor = (line.len() + usize::from(column), lines.len());
+            }
+            lines.last_mut().unwrap().push_str(&text);
+            continues = is_wrapped;
+        }
+        let end = lines.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1).max(cursor.1);
+        let columns_new = usize::from(columns);
+        let rows = |lines: &[String]| lines.iter().map(|line| line.len().max(1).div_ceil(columns_new)).sum::<usize>();
+        let scrolled = rows(&lines[..end]).saturating_sub(ROWS.into());
+        let row = rows(&lines[..cursor.1 - 1]) + cursor.0 / columns_new;
+        self.parser = parser(ROWS, columns);
+        self.parser.process(lines[..end].join("\r\n").as_bytes());
+        self.parser
+            .process(format!("\x1b[{};{}H", row.saturating_sub(scrolled) + 1, cursor.0 % columns_new + 1).as_bytes());
+        self.tell_size(columns);
+    }
+
+    /// Gives the screen another width, as a terminal does that cuts its lines (xterm, the console of Linux), and tells the program.
+    pub fn cut(&mut self, columns: u16) {
+        self.catch_up();
+        self.parser.screen_mut().set_size(NonZeroU16::new(ROWS).unwrap(), NonZeroU16::new(columns).unwrap());
+        self.tell_size(columns);
+    }
+
+    /// Writes to the screen what the program did not write.
+    pub fn show(&mut self, text: &str) {
+        self.parser.process(text.as_bytes());
+    }
+
+    /// What has left the screen at its top, line by line.
+    pub fn scrolled_off(&mut self) -> String {
+        let count = self.parser.screen().scrollback_len();
+        let rows = self.rows().into_iter().take(count);
+        rows.map(|(text, is_wrapped)| text + if is_wrapped { "" } else { "\n" }).collect()
+    }
+
+    /// All rows, also those that have left the screen, and of each whether the next one continues it.
+    fn rows(&mut self) -> Vec<(String, bool)> {
+        let screen = self.parser.screen_mut();
+        let (rows, columns) = screen.size();
+        let row = |screen: &vt100::Screen, at: u16| {
+            (screen.rows(0, columns.get()).nth(at.into()).unwrap(), screen.row_wrapped(at))
+        };
+        let mut all = Vec::new();
+        for above in (1..=screen.scrollback_len()).rev() {
+            screen.set_scrollback(above);
+            all.push(row(screen, 0));
+        }
+        screen.set_scrollback(0);
+        all.extend((0..rows.get()).map(|at| row(screen, at)));
+        all
+    }
+
+    /// Waits until the screen has these lines and no others, but for white space, and the cursor is in this row and column.
+    #[track_caller]
+    pub fn wait_for_all(&mut self, lines: &[String], cursor: (u16, u16)) {
+        let wanted = format!("{}\nwith the cursor at {cursor:?}", lines.join("\n"));
+        self.wait(&wanted, |terminal| {
+            without_space(&terminal.shown()) == without_space(&lines.concat())
+                && terminal.parser.screen().cursor_position() == cursor
+        });
+    }
+
+    /// Shows what has been written and not been read yet.
+    fn catch_up(&mut self) {
+        while let Ok(bytes) = self.bytes.try_recv() {
+            self.parser.process(&bytes);
+        }
+    }
+
+    fn tell_size(&self, columns: u16) {
+        tcsetwinsize(&self.tty, Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        // It is not the program's controlling terminal, so the kernel does not send it.
+        kill_process(self.process(), Signal::WINCH).unwrap();
     }
 
     /// Whether the cell where this text begins has a colour.
@@ -167,6 +259,16 @@ impl Terminal {
         assert_eq!(after.output_modes, self.before.output_modes, "the terminal is not as it was");
         status
     }
+}
+
+/// A text without white space: where a row is full the editor begins the next, and it looks like another line.
+pub fn without_space(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+fn parser(rows: u16, columns: u16) -> vt100::Parser {
+    let size = [rows, columns].map(|cells| NonZeroU16::new(cells).unwrap());
+    vt100::Parser::new(size[0], size[1], 500)
 }
 
 impl Drop for Terminal {

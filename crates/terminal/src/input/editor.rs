@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, getpid, kill_process};
 use rustyline::completion::{Completer, Pair};
@@ -28,6 +28,7 @@ use super::completion;
 use super::editor_state::EditorState;
 use super::history::{ENTRIES_MAX, InputHistory};
 use super::line::{InputLine, LINES_MAX};
+use crate::output::screen::size;
 use crate::state_directory;
 use roomd_client::Waker;
 
@@ -82,7 +83,7 @@ pub fn start(
     let config = Config::builder().max_history_size(ENTRIES_MAX).ok()?.auto_add_history(true).build();
     let mut editor = Editor::with_config(config).ok()?;
     let printer = editor.create_external_printer().ok()?;
-    editor.set_helper(Some(Assistant { state: Arc::clone(&state) }));
+    editor.set_helper(Some(Assistant { state: Arc::clone(&state), waker: waker.clone() }));
     let (mut history, entries) = open_history();
     for line in entries {
         // False only says that it repeats the previous entry.
@@ -96,10 +97,15 @@ pub fn start(
         while !ends.load(Ordering::Acquire)
             && let Ok(line) = editor.readline(&state.prompt()[0])
         {
+            state.entered(&line);
             history.append(&line, state.is_encrypted());
             match lines.try_send(InputLine::Text(line)) {
                 Ok(()) => waker.wake(),
-                Err(TrySendError::Full(_)) => eprintln!("Error: not sent: {LINES_MAX} lines are waiting"),
+                Err(TrySendError::Full(_)) => {
+                    let refusal = format!("Error: not sent: {LINES_MAX} lines are waiting");
+                    eprintln!("{refusal}");
+                    state.printed(refusal);
+                }
                 Err(TrySendError::Disconnected(_)) => break,
             }
         }
@@ -123,6 +129,8 @@ fn open_history() -> (InputHistory, Vec<String>) {
 /// Answers what rustyline asks about a line.
 struct Assistant {
     state: Arc<EditorState>,
+    /// Wakes the main thread when something has to be shown anew.
+    waker: Waker,
 }
 
 impl Helper for Assistant {}
@@ -130,6 +138,15 @@ impl Validator for Assistant {}
 
 impl Hinter for Assistant {
     type Hint = String;
+
+    /// There are no hints. But rustyline asks for one whenever it shows the line, also when the width of the terminal has changed
+    /// and the line has several rows; the signal for that (SIGWINCH) goes to rustyline alone.
+    fn hint(&self, line: &str, _: usize, _: &Context<'_>) -> Option<String> {
+        if self.state.shown(line, size(), Instant::now()) {
+            self.waker.wake();
+        }
+        None
+    }
 }
 
 impl Highlighter for Assistant {

@@ -1,4 +1,4 @@
-//! Folds a line at the width of the terminal, between words.
+//! Folds a line at the width of the terminal, between words, and computes where it ends.
 //!
 //! Pure; called for each line that is shown above the editor. A part that continues a line is indented, so that none
 //! looks like a line of its own. Colours take no place.
@@ -9,6 +9,8 @@ use unicode_width::UnicodeWidthChar as _;
 const INDENT: &str = "    ";
 /// Below this a line is left to the terminal: parts of it would be short, and the indents a good part of them.
 const WIDTH_MIN: usize = 40;
+/// What a tab goes to a multiple of.
+const TAB_STOP: usize = 8;
 
 /// Folds each line of a text at so many columns.
 #[must_use]
@@ -36,19 +38,41 @@ fn wrap_line(line: &str, width: usize) -> String {
     folded
 }
 
-/// The columns that a text takes, without what sets its colours (`ESC [ … m`).
-fn columns(text: &str) -> usize {
-    let mut in_sequence = false;
-    let mut columns = 0;
-    for c in text.chars() {
-        match c {
-            '\u{1b}' => in_sequence = true,
-            'm' if in_sequence => in_sequence = false,
-            _ if in_sequence => {}
-            c => columns += c.width().unwrap_or(0),
+/// Where a text ends that begins in the first column of a terminal of so many columns, as row and column, both from 0. The
+/// column is the width if the row is full. With a width of 0 nothing is folded.
+#[must_use]
+pub fn end(text: &str, width: usize) -> (usize, usize) {
+    let (mut row, mut column) = (0, 0);
+    for c in visible(text) {
+        let taken = match c {
+            '\n' => {
+                (row, column) = (row + 1, 0);
+                continue;
+            }
+            '\t' => TAB_STOP - column % TAB_STOP,
+            c => c.width().unwrap_or(0),
+        };
+        column += taken;
+        if column > width && width > 0 {
+            (row, column) = (row + 1, taken);
         }
     }
-    columns
+    (row, column)
+}
+
+/// The columns that a text takes.
+fn columns(text: &str) -> usize {
+    visible(text).map(|c| c.width().unwrap_or(0)).sum()
+}
+
+/// A text without what sets its colours (`ESC [ … m`).
+fn visible(text: &str) -> impl Iterator<Item = char> {
+    let mut in_sequence = false;
+    text.chars().filter(move |c| {
+        let is_hidden = in_sequence || *c == '\u{1b}';
+        in_sequence = is_hidden && *c != 'm';
+        !is_hidden
+    })
 }
 
 #[cfg(test)]
@@ -71,5 +95,21 @@ mod tests {
         }
         assert_eq!(wrap("one two three", 5), "one two three");
         assert_eq!(wrap(&"word ".repeat(9), 40), format!("{}\n    word ", "word ".repeat(8).trim_end()));
+    }
+
+    #[test]
+    fn a_text_ends_where_the_terminal_folds_it() {
+        for (text, width, place) in [
+            ("", 20, (0, 0)),
+            ("12345", 5, (0, 5)),
+            ("123456", 5, (1, 1)),
+            ("\u{1b}[1;32mAnn\u{1b}[0m: 6", 5, (1, 1)),
+            ("天気天", 5, (1, 2)),
+            ("1\n12", 5, (1, 2)),
+            ("1\t9", 20, (0, 9)),
+            ("123456", 0, (0, 6)),
+        ] {
+            assert_eq!(end(text, width), place, "{text}");
+        }
     }
 }

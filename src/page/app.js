@@ -27,6 +27,7 @@ const CHAT = [
 
 const FIRST_ROOM = "lobby";
 const LINK = /^#(device|invite)=(\w+)(?:&(key=.+))?$/; // a code that signs in, or admits to the room of the address; and its key
+const FOR_ROOM = /^#(?:invite|key)=./; // what whoever enters the room of the address uses
 const HIDDEN_MS = 250; // a hidden page gets no animation frames, but its title still shows the unread count
 const FRAME_MS = 30; // at least, between two renders during a burst of events
 const TICK_MS = 1_000;
@@ -44,6 +45,7 @@ let renderedAt = 0;
 // `notAdmitted` says why an invitation did not admit the user.
 async function start(me, notAdmitted) {
   storage.me = me;
+  if (!notAdmitted) unused = undefined;
   fetchChat();
   const [{ Chat }, shell, { PageHistory }] = await Promise.all(["chat", "app-shell", "page-history"].map(loadModule));
   ({ AppShell } = shell);
@@ -165,10 +167,16 @@ async function signOut(forget) {
   chat.client.close();
   await storage.forgetMessages(chat.identity.name);
   if (forget === true) storage.forget(chat.identity.name);
-  location.assign(location.pathname);
+  location.assign(location.pathname + location.search);
 }
 
 const me = storage.me;
+const arrival = location.pathname + location.search;
+const kept = storage.takeLink(arrival);
+if (kept?.endsWith(location.hash.slice(1))) history.replaceState(null, "", arrival + kept);
+// What a link brought, until it is used. Whoever has to log in first leaves the page: meanwhile the browser keeps it, since no server may see a key.
+let unused = FOR_ROOM.test(location.hash) ? location.hash : undefined;
+addEventListener("pagehide", () => unused && storage.keepLink(arrival, unused));
 const [, link, code, key] = LINK.exec(location.hash) ?? [];
 if (link) history.replaceState(null, "", location.pathname + location.search + (key ? `#${key}` : "")); // nobody reads the code off the screen
 const room = roomInAddress()?.name ?? FIRST_ROOM;

@@ -4,8 +4,11 @@
 import { storagePrefix } from "./names.js";
 
 const ME = `${storagePrefix}.me`;
+const LINK = `${storagePrefix}.link`;
 
 const FORGET_MS = 2_000;
+const LINK_MS = 600_000; // as long as a login may take
+const LINK_MAX = 4_096; // characters
 
 // The name of the database with a user's saved messages.
 export const savedMessagesOf = (name) => `${storagePrefix}.messages.${name}`;
@@ -93,6 +96,19 @@ export class BrowserStorage {
   // Calls the listener when another tab has changed the settings.
   watch(name, listener) {
     globalThis.addEventListener?.("storage", ({ key }) => key === `${storagePrefix}.of.${name}` && listener());
+  }
+
+  // For this tab: what stood behind the # of the link to this address, while the page is left. The newest only.
+  keepLink(address, hash) {
+    if (hash.length <= LINK_MAX) this.#write(this.#session, LINK, { address, hash, until: Date.now() + LINK_MS });
+  }
+
+  // Gives it back once.
+  takeLink(address) {
+    const link = this.#read(this.#session, LINK);
+    const isOver = !(link?.until > Date.now());
+    if (isOver || link.address === address) this.#session.removeItem(LINK);
+    return isOver || link.address !== address ? undefined : link.hash;
   }
 
   // {unsent: [{kind, name, text, mid, at}], drafts: {key: text}}

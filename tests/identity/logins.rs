@@ -154,9 +154,21 @@ fn a_login_leads_to_a_page_of_this_server_alone() {
     ] {
         assert_eq!(get(&server, &format!("/login/sso?to={to}"), "").status, 400, "{to}");
     }
-    for to in ["/", "/chat/den", "/chat/den/7", "/?with=Bob%2B"] {
+    for to in ["/", "/chat/den", "/chat/den/7", "/chat/ann's", "/?with=Bob%2B"] {
         assert_eq!(get(&server, &format!("/login/sso?to={to}"), "").status, 303, "{to}");
     }
+    let (cookie, state) = begin(&server, &provider, "sso");
+    let denied = finish(&server, "sso", &cookie, &format!("error=access_denied&state={state}"));
+    assert_eq!(denied.status, 403);
+    for link in ["/login/sso?to=%2Fchat%2Fden", "/chat/den"] {
+        assert!(denied.body.contains(&format!("<a href=\"{link}\">")), "{}", denied.body);
+    }
+    // Whoever has put it there, a cookie leads nowhere else: this one would to //evil.example.
+    let (secret, _) = cookie.split_once('.').unwrap();
+    let elsewhere = format!("{secret}.Ly9ldmlsLmV4YW1wbGU");
+    let refused = finish(&server, "sso", &elsewhere, &format!("code=good&state={state}"));
+    assert_eq!(refused.status, 400);
+    assert!(!refused.body.contains("evil"), "{}", refused.body);
     assert_eq!(get(&server, "/login/none", "").status, 404);
     assert_eq!(get(&server, "/login/proxy", "Remote-User: ann\r\n").status, 401, "no proxy names anybody here");
     server.stop();

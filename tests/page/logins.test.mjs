@@ -117,6 +117,86 @@ test("who is in no group, who does not want to, and who comes from a wrong provi
   faultless();
 });
 
+test("an invitation and the key of its room are there after a login, and no server was sent the key", async () => {
+  const one = await provider();
+  const host = await serverAt(["sso", one, "label=Example"]);
+  await one.serve(ACCOUNTS, `${host.http}/login/sso/callback`);
+  const ann = await person();
+  await ann.page.goto(`${host.http}/chat/ann's`);
+  await logIn(ann, "Example", "ann");
+  await online(ann);
+  assert.equal(ann.page.url(), `${host.http}/chat/ann's`);
+  await ann.page.getByRole("button", { name: "Open or create a room" }).click();
+  await ann.page.getByLabel("Room name").fill("plans");
+  await ann.page.getByRole("checkbox", { name: /Private/ }).check();
+  await ann.page.getByRole("checkbox", { name: /Encrypted/ }).check();
+  await ann.page.getByRole("button", { name: "Create", exact: true }).click();
+  await ann.page.getByRole("button", { name: "Invite people with it" }).click();
+  await ann.page.getByRole("dialog", { name: "Invite people to plans" }).getByRole("button", { name: "Create an invitation" }).click();
+  const invitation = await ann.page.locator(".new-link code").innerText();
+  const [, code, secret] = /#invite=(\w+)&key=1\.(.+)$/.exec(invitation);
+  await ann.page.keyboard.press("Escape");
+  await ann.say("the geese fly at midnight");
+  await ann.sent("the geese fly");
+  const eve = await person();
+  const sent = [];
+  eve.page.on("request", (request) => sent.push(`${request.method()} ${request.url()} ${request.postData() ?? ""}`));
+  await eve.page.goto(invitation);
+  await eve.page.getByRole("link", { name: "Log in with Example" }).click();
+  await eve.page.getByRole("button", { name: "Do not" }).click();
+  await eve.page.getByRole("link", { name: "Back to the chat" }).click();
+  await eve.page.getByText("Ann-Meyer invited you to plans.").waitFor();
+  await eve.page.reload();
+  await eve.page.getByText("Ann-Meyer invited you to plans.").waitFor();
+  await eve.page.getByRole("link", { name: "Log in with Example" }).click();
+  await eve.page.getByRole("button", { name: "Do not" }).click();
+  await eve.page.getByRole("link", { name: "Try again" }).click();
+  await eve.page.getByLabel("Login").fill("eve");
+  await eve.page.getByRole("button", { name: "Go on" }).click();
+  await eve.row("the geese fly at midnight").waitFor();
+  assert.equal(eve.page.url(), `${host.http}/chat/plans`);
+  await eve.say("so they do");
+  await ann.row("so they do").getByLabel(/^Encrypted/).waitFor();
+  // It was used: nothing is kept of it.
+  assert.deepEqual(await eve.page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.endsWith(".link"))), []);
+  await eve.page.reload();
+  await eve.row("so they do").waitFor();
+  assert.deepEqual(sent.filter((request) => request.includes(secret)), []);
+  assert.deepEqual(sent.filter((request) => request.includes(code) && !/^POST .*\/api\/v1\//.test(request)), []);
+  faultless();
+});
+
+test("an invitation that is opened when a login is over is there after the next one", async () => {
+  const one = await provider();
+  const host = await serverAt(["sso", one, "label=Example"]);
+  await one.serve(ACCOUNTS, `${host.http}/login/sso/callback`);
+  const ann = await person();
+  await ann.page.goto(host.http);
+  await logIn(ann, "Example", "ann");
+  await online(ann);
+  const invitation = await ann.page.evaluate(async () => {
+    const { token } = JSON.parse(localStorage.getItem("roomd.me"));
+    const post = async (path, body) => (await fetch(path, { method: "POST", headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, body: JSON.stringify(body) })).json();
+    const { code } = (await post("/api/v1/rooms", { room: "plans", private: true }), await post("/api/v1/rooms/plans/invitations", {}));
+    return `/chat/plans#invite=${code}`;
+  });
+  const eve = await person();
+  await eve.page.goto(host.http);
+  await logIn(eve, "Example", "eve");
+  await online(eve);
+  // A token that is not good any more, as after a day.
+  await eve.page.evaluate(() => localStorage.setItem("roomd.me", JSON.stringify({ ...JSON.parse(localStorage.getItem("roomd.me")), token: "a.b.c" })));
+  await eve.page.goto(`${host.http}${invitation}`);
+  await eve.page.getByRole("button", { name: "Choose a name" }).click();
+  await eve.page.getByText("Ann-Meyer invited you to plans.").waitFor();
+  await eve.page.getByRole("link", { name: "Log in with Example" }).click();
+  await online(eve);
+  await eve.page.getByRole("heading", { name: "plans" }).waitFor();
+  await eve.say("I am in");
+  await eve.sent("I am in");
+  faultless();
+});
+
 test("whom a proxy has named is in the chat without being asked", async () => {
   const host = await server(...RATE);
   await host.stop();
@@ -131,5 +211,17 @@ test("whom a proxy has named is in the chat without being asked", async () => {
   await ann.page.reload();
   await online(ann);
   await ann.page.screenshot({ path: `${shots}login-proxy-1280-light.png` });
+  // Nor is somebody whom a link has invited, who is in its room.
+  const invitation = await ann.page.evaluate(async () => {
+    const post = async (path, body) => (await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) })).json();
+    const { code } = (await post("/api/v1/rooms", { room: "plans", private: true }), await post("/api/v1/rooms/plans/invitations", {}));
+    return `/chat/plans#invite=${code}`;
+  });
+  const bob = await person({ extraHTTPHeaders: { "Remote-User": "bob" } });
+  await bob.page.goto(`${host.http}${invitation}`);
+  await online(bob);
+  await bob.say("I am in");
+  await bob.sent("I am in");
+  assert.equal(bob.page.url(), `${host.http}/chat/plans`);
   faultless();
 });

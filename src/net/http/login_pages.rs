@@ -2,6 +2,8 @@
 //!
 //! Made here, since each is different; they look as the entry page does, and run one script of the page's own.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::response::Response;
 use crate::auth::Claimed;
 use crate::chat::Time;
@@ -21,17 +23,19 @@ pub fn done(claimed: &Claimed, to: &str, base_path: &str) -> Response {
     page(200, &body, base_path)
 }
 
-/// The page that says why there is no token.
-pub fn failed(status: u16, message: &str, id: &str, base_path: &str) -> Response {
+/// The page that says why there is no token, and leads back to this path, by another login at this provider or without.
+pub fn failed(status: u16, message: &str, (id, to): (&str, &str), base_path: &str) -> Response {
     let again = if status == 404 {
         String::new()
     } else {
-        format!("<p><a href=\"{base_path}/login/{}\">Try again</a></p>\n", escaped(id))
+        let query = utf8_percent_encode(to, NON_ALPHANUMERIC);
+        format!("<p><a href=\"{base_path}/login/{}?to={query}\">Try again</a></p>\n", escaped(id))
     };
     let body = format!(
         "<h1>You are not logged in</h1>\n<p class=\"problem\" role=\"alert\">{}.</p>\n{again}\
-         <p><a href=\"{base_path}/\">Back to the chat</a></p>",
-        escaped(message)
+         <p><a href=\"{base_path}{}\">Back to the chat</a></p>",
+        escaped(message),
+        escaped(to),
     );
     page(status, &body, base_path)
 }
@@ -71,8 +75,10 @@ mod tests {
     #[test]
     fn a_text_is_no_markup() {
         assert_eq!(escaped("<a href=\"x\">'&'"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;");
-        let page = failed(403, "<script>", "kc\"", "/chat").bytes(super::super::response::Persistence::Close, false);
-        let page = String::from_utf8(page).unwrap();
-        assert!(page.contains("&lt;script&gt;.") && page.contains("href=\"/chat/login/kc&quot;\""), "{page}");
+        let page = failed(403, "<script>", ("kc\"", "/?with=o'b&x"), "/chat");
+        let page = String::from_utf8(page.bytes(super::super::response::Persistence::Close, false)).unwrap();
+        assert!(page.contains("&lt;script&gt;."), "{page}");
+        assert!(page.contains("href=\"/chat/login/kc&quot;?to=%2F%3Fwith%3Do%27b%26x\""), "{page}");
+        assert!(page.contains("href=\"/chat/?with=o&#39;b&amp;x\""), "{page}");
     }
 }

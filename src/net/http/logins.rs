@@ -29,6 +29,8 @@ const SECURE_COOKIE: &str = "__Host-roomd-login";
 const RETURNED_MAX: usize = 4 * 1024;
 /// Bytes of the path to which a user wants to return, at most.
 const TO_MAX: usize = 1024;
+/// Where a login leads that says nothing of it.
+const FIRST_PAGE: &str = "/";
 
 /// Where a user may log in who has sent this request; nobody else is named by a proxy.
 pub fn offered<'a>(settings: &'a Settings, request: &RequestHead<'_>) -> Vec<LoginOffer<'a>> {
@@ -44,41 +46,47 @@ pub fn offered<'a>(settings: &'a Settings, request: &RequestHead<'_>) -> Vec<Log
 pub fn begin(context: &ServerContext, request: &ApiRequest<'_>, id: &str) -> Response {
     let to = match wanted(context, request) {
         Ok(to) => to,
-        Err(refusal) => return refused(request, id, &refusal),
+        Err(refusal) => return refused(request, (id, FIRST_PAGE), &refusal),
     };
     if id == PROXY_LOGIN {
         return match by_proxy(context, request) {
             Ok(claimed) => login_pages::done(&claimed, &to, request.base_path),
-            Err(refusal) => refused(request, id, &refusal),
+            Err(refusal) => refused(request, (id, &to), &refusal),
         };
     }
     match to_provider(context, request, id, &to) {
         Ok(response) => response,
-        Err(error) => failed(request, id, &error),
+        Err(error) => failed(request, (id, &to), &error),
     }
 }
 
 /// Lets in who comes back from a provider: `GET /login/PROVIDER/callback`.
 pub fn finish(context: &ServerContext, request: &ApiRequest<'_>, id: &str) -> Response {
-    let response = match from_provider(context, request, id) {
-        Ok((claimed, to)) => {
+    let attempt = attempt(context, request, id);
+    let to = attempt.as_ref().map_or(FIRST_PAGE, |attempt| &attempt.to);
+    let response = match from_provider(context, request, id, attempt.as_ref()) {
+        Ok(claimed) => {
             log::info!(user = claimed.identity.user.as_str(), provider = id; "logged in");
-            login_pages::done(&claimed, &to, request.base_path)
+            login_pages::done(&claimed, to, request.base_path)
         }
-        Err(error) => failed(request, id, &error),
+        Err(error) => failed(request, (id, to), &error),
     };
     response.with("Set-Cookie", cookie(request, "", 0))
 }
 
 /// The path of the page to which the user wants to return: its own, or the first.
 fn wanted(context: &ServerContext, request: &ApiRequest<'_>) -> Result<String, Refusal> {
-    let Some(to) = query::value(request.head.query, "to")? else { return Ok("/".to_owned()) };
-    let path = to.split('?').next().unwrap_or_default();
-    let is_plain = to.len() <= TO_MAX && to.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'<>\\#".contains(&byte));
-    if is_plain && routes::is_page(context, path) {
+    let Some(to) = query::value(request.head.query, "to")? else { return Ok(FIRST_PAGE.to_owned()) };
+    if leads_to_page(context, &to) {
         return Ok(to);
     }
     Err(Refusal::new(Code::BadRequest, "A login leads to a page of this server"))
+}
+
+fn leads_to_page(context: &ServerContext, to: &str) -> bool {
+    let path = to.split('?').next().unwrap_or_default();
+    let is_plain = to.len() <= TO_MAX && to.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\#".contains(&byte));
+    is_plain && routes::is_page(context, path)
 }
 
 fn by_proxy(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Claimed, Refusal> {
@@ -112,14 +120,19 @@ fn to_provider(context: &ServerContext, request: &ApiRequest<'_>, id: &str, to: 
     Ok(Response::empty(303).with("Location", location).with("Set-Cookie", cookie))
 }
 
-fn from_provider(context: &ServerContext, request: &ApiRequest<'_>, id: &str) -> Result<(Claimed, String), LoginError> {
+fn from_provider(
+    context: &ServerContext,
+    request: &ApiRequest<'_>,
+    id: &str,
+    attempt: Option<&LoginAttempt>,
+) -> Result<Claimed, LoginError> {
     let provider = provider(context, id)?;
     let not_begun = || {
         let message = "This login was not begun in this browser, or too long ago, or another one was begun since";
         LoginError::Refused(Refusal::new(Code::BadRequest, message))
     };
     let value = |name: &str| query::value(request.head.query, name).map_err(LoginError::Refused);
-    let attempt = attempt(request, id).ok_or_else(not_begun)?;
+    let attempt = attempt.ok_or_else(not_begun)?;
     if value("state")? != Some(attempt.state()) {
         return Err(not_begun());
     }
@@ -144,10 +157,9 @@ fn from_provider(context: &ServerContext, request: &ApiRequest<'_>, id: &str) ->
         redirect_uri: redirect_uri(request, id)?,
     };
     let valid_for = context.settings.load().login_for;
-    let claimed = context.logins.run(&context.engine, request.address.counted, move |logins, engine| {
+    context.logins.run(&context.engine, request.address.counted, move |logins, engine| {
         logins.finish(engine, &provider, &returned, valid_for)
-    })?;
-    Ok((claimed, attempt.to))
+    })
 }
 
 /// The provider of this id.
@@ -158,12 +170,12 @@ fn provider(context: &ServerContext, id: &str) -> Result<IdentityProvider, Login
 }
 
 /// The login that has begun in this browser, as its cookie says.
-fn attempt(request: &ApiRequest<'_>, id: &str) -> Option<LoginAttempt> {
+fn attempt(context: &ServerContext, request: &ApiRequest<'_>, id: &str) -> Option<LoginAttempt> {
     let name = if request.is_secure { SECURE_COOKIE } else { COOKIE };
     let fields = request.head.values("Cookie").filter_map(|field| std::str::from_utf8(field).ok());
     let mut pairs = fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let (_, value) = pairs.find(|(found, _)| *found == name)?;
-    LoginAttempt::of_cookie(value, id)
+    LoginAttempt::of_cookie(value, id).filter(|attempt| leads_to_page(context, &attempt.to))
 }
 
 /// The cookie of a login, for so many seconds; 0 removes it.
@@ -188,9 +200,9 @@ fn redirect_uri(request: &ApiRequest<'_>, id: &str) -> Result<String, LoginError
 }
 
 /// The page of a login that has failed; why is told as far as it helps the user, and logged as far as it helps the operator.
-fn failed(request: &ApiRequest<'_>, id: &str, error: &LoginError) -> Response {
+fn failed(request: &ApiRequest<'_>, (id, to): (&str, &str), error: &LoginError) -> Response {
     let (status, message) = match error {
-        LoginError::Refused(refusal) => return refused(request, id, refusal),
+        LoginError::Refused(refusal) => return refused(request, (id, to), refusal),
         LoginError::Provider(why) => {
             log::warn!(provider = id, why = &**why; "nobody can log in: the provider does not answer as it should");
             (502, Cow::Borrowed("The provider cannot be asked now. Try again later, or tell whoever runs this server"))
@@ -203,13 +215,13 @@ fn failed(request: &ApiRequest<'_>, id: &str, error: &LoginError) -> Response {
             )
         }
     };
-    login_pages::failed(status, &message, id, request.base_path)
+    login_pages::failed(status, &message, (id, to), request.base_path)
 }
 
-fn refused(request: &ApiRequest<'_>, id: &str, refusal: &Refusal) -> Response {
+fn refused(request: &ApiRequest<'_>, (id, to): (&str, &str), refusal: &Refusal) -> Response {
     log::info!(provider:? = id, why:% = refusal.message; "not logged in");
     let status = Response::refusal(refusal).status();
-    login_pages::failed(status, &refusal.message, id, request.base_path)
+    login_pages::failed(status, &refusal.message, (id, to), request.base_path)
 }
 
 fn unavailable() -> LoginError {

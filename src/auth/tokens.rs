@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::chat::admin::KeyInfo;
 use crate::chat::device::DeviceId;
 use crate::chat::{RoomName, StoreFailed, Time, UserName};
+use crate::store::accounts::ServerKey;
 
 /// Reads and signs tokens.
 pub trait Tokens: Send + Sync {
@@ -51,7 +52,10 @@ pub trait Tokens: Send + Sync {
     /// Nothing has changed.
     fn revoke(&self, key: &str) -> Result<bool, StoreFailed>;
 
-    /// Whether a key was known here and is gone. Does not block.
+    /// Takes over what the store has as the key of this id; `None`: it is gone. Does not block.
+    fn take_over(&self, id: &str, key: Option<ServerKey>);
+
+    /// Whether no key of this id is known any more. Does not block.
     fn is_revoked(&self, key: &str) -> bool;
 }
 

@@ -4,7 +4,9 @@
 //! room's order. Of what servers keep in memory it tells what there is now. What is told may be known already, and may be
 //! told twice; what a feed misses it finds by itself within some seconds. The engine's thread `subscriber` waits in it.
 
-use super::accounts::Account;
+use std::sync::Arc;
+
+use super::accounts::{Account, ServerKey};
 use super::rooms::PolicyVersion;
 use super::shared_sessions::SessionKey;
 use crate::chat::admin::{ServerAuditEntry, ServerBan};
@@ -33,6 +35,8 @@ pub enum StoreChange {
     DeviceEnded(DeviceId),
     /// A ban of this number was made; `None`: it was lifted, or has ended and was removed.
     Ban(u64, Option<Box<ServerBan>>),
+    /// A key of this id signs tokens; `None`: it was revoked, or its last token has expired.
+    Key(Arc<str>, Option<ServerKey>),
     /// An admin has said something to all: an entry of the audit.
     Announced(Box<ServerAuditEntry>),
 }

@@ -5,6 +5,7 @@
 mod bus;
 mod calls;
 mod example;
+mod keys;
 mod names;
 mod presence;
 mod private;

@@ -105,6 +105,10 @@ impl Tokens for Jwt {
         self.own.revoke(key)
     }
 
+    fn take_over(&self, id: &str, key: Option<ServerKey>) {
+        self.own.take_over(id, key);
+    }
+
     fn is_revoked(&self, key: &str) -> bool {
         self.own.is_revoked(key)
     }

@@ -2,8 +2,8 @@
 //!
 //! Nobody else verifies what the server signs, so a key pair would gain nothing. The newest key signs; older ones are
 //! valid until their last token has expired, unless they are revoked. One mutex over the keys, a leaf: it is not held while the store is
-//! asked, which for unknown keys happens at most once a second, and otherwise every half minute, since another server or a command may
-//! have revoked one.
+//! asked, which for unknown keys happens at most once a second, and otherwise every half minute, since a command may have revoked one. Of
+//! what other servers of the store do the engine tells.
 
 use std::sync::Arc;
 
@@ -36,10 +36,12 @@ pub struct ServerKeys {
 #[derive(Default)]
 struct State {
     keys: Vec<ServerKey>,
-    /// Keys that were known and are gone: revoked, or their last token has expired.
-    gone: Vec<Arc<str>>,
     /// When the store was last asked.
     asked: Time,
+    /// How often somebody has begun to ask the store, or has heard of a key.
+    asks: u64,
+    /// Which of these `keys` is from.
+    from: u64,
 }
 
 impl ServerKeys {
@@ -57,73 +59,80 @@ impl ServerKeys {
     /// The key that a token names, if it is one of ours.
     pub fn key(&self, header: &Header, now: Time) -> Option<ServerKey> {
         let kid = header.kid.as_deref()?.strip_prefix(KID)?;
-        let find = |keys: &[ServerKey]| keys.iter().find(|key| *key.kid == *kid).cloned();
-        let known = {
+        let find = |state: &State| state.keys.iter().find(|key| *key.kid == *kid).cloned();
+        {
             let mut state = self.state.lock();
-            let known = find(&state.keys);
+            let known = find(&state);
             let pause = if known.is_some() { FRESH_MS } else { ASK_EVERY_MS };
             if now.0.abs_diff(state.asked.0) < pause {
                 return known;
             }
             state.asked = now;
-            known
-        };
+        }
         // While the store cannot be read, what was known holds; an unknown key is asked for again by the next token with it.
-        let Ok(keys) = self.accounts.keys() else { return known };
-        let found = find(&keys);
-        self.take_over(keys);
-        found
+        _ = self.ask();
+        find(&self.state.lock())
     }
 
     /// What there is of the keys, the one that signs first.
     pub fn list(&self) -> Result<Vec<KeyInfo>, StoreFailed> {
-        let keys = self.accounts.keys()?;
-        let listed = keys.iter().enumerate().map(|(at, key)| info(key, at == 0)).collect();
-        self.take_over(keys);
-        Ok(listed)
+        Ok(self.ask()?.iter().enumerate().map(|(at, key)| info(key, at == 0)).collect())
     }
 
     /// Makes a new key, which signs from now on, and forgets those whose tokens have all expired.
     pub fn rotate(&self, now: Time) -> Result<KeyInfo, StoreFailed> {
         let new = ServerKey::draw(now).map_err(|_| StoreFailed)?;
         self.accounts.add_key(&new)?;
-        let is_good = |key: &ServerKey| key.kid == new.kid || key.until >= now;
-        let (good, over): (Vec<_>, Vec<_>) = self.accounts.keys()?.into_iter().partition(is_good);
-        for old in over {
+        let made = info(&new, true);
+        self.take_over(&made.key, Some(new));
+        for old in self.ask()?.iter().filter(|key| key.kid != made.key && key.until < now) {
             self.accounts.remove_key(&old.kid)?;
+            self.take_over(&old.kid, None);
         }
-        self.take_over(good);
-        Ok(info(&new, true))
+        Ok(made)
     }
 
     /// Forgets a key, and what it has signed is void; whether there was one of this id.
     pub fn revoke(&self, kid: &str) -> Result<bool, StoreFailed> {
         let was_there = self.accounts.remove_key(kid)?;
-        self.take_over(self.accounts.keys()?);
+        self.take_over(kid, None);
         Ok(was_there)
     }
 
-    /// Whether the key was known, and is gone. Does not block.
-    pub fn is_revoked(&self, kid: &str) -> bool {
-        self.state.lock().gone.iter().any(|gone| &**gone == kid)
+    /// Takes over what the store has as the key of this id; `None`: it is gone. Does not block.
+    pub fn take_over(&self, kid: &str, key: Option<ServerKey>) {
+        let mut state = self.state.lock();
+        state.asks += 1;
+        state.from = state.asks;
+        state.keys.retain(|known| &*known.kid != kid);
+        state.keys.extend(key);
     }
 
-    /// Puts the keys of the store in the place of those that were known.
-    fn take_over(&self, keys: Vec<ServerKey>) {
+    /// Whether no key of this id is known any more. Does not block.
+    pub fn is_revoked(&self, kid: &str) -> bool {
+        !self.state.lock().keys.iter().any(|key| &*key.kid == kid)
+    }
+
+    /// The keys of the store, the newest first. They take the place of those that were known, unless somebody who asked later has
+    /// put there what there was then: or a key that is made or revoked meanwhile would be forgotten again.
+    fn ask(&self) -> Result<Vec<ServerKey>, StoreFailed> {
+        let ask = {
+            let mut state = self.state.lock();
+            state.asks += 1;
+            state.asks
+        };
+        let keys = self.accounts.keys()?;
         let mut state = self.state.lock();
-        let before = std::mem::replace(&mut state.keys, keys);
-        let State { keys, gone, .. } = &mut *state;
-        let is_there = |kid: &str| keys.iter().any(|key| &*key.kid == kid);
-        gone.retain(|kid| !is_there(kid));
-        gone.extend(before.into_iter().map(|key| key.kid).filter(|kid| !is_there(kid)));
+        if state.from < ask {
+            (state.from, state.keys) = (ask, keys.clone());
+        }
+        Ok(keys)
     }
 
     /// A token that the newest key signs.
     pub fn sign(&self, claims: &Claims, now: Time) -> Result<String, StoreFailed> {
         // The newest in the store, which may have been rotated by hand.
-        let keys = self.accounts.keys()?;
-        let key = keys.first().cloned().ok_or(StoreFailed)?;
-        self.take_over(keys);
+        let key = self.ask()?.into_iter().next().ok_or(StoreFailed)?;
         self.accounts.extend_key(&key.kid, claims.expires.after(std::time::Duration::from_millis(LEEWAY_MS)))?;
         sign(&key, claims, now).map_err(|error| {
             log::error!(error:%; "token not signed");

@@ -1,7 +1,8 @@
 //! The keys that sign the server's tokens: listing them, making another one, and revoking one.
 //!
 //! Blocks on the store. A key is gone first, and then its connections are looked for; a connection enters the directory first, and looks
-//! then whether its key is gone (`Auth::is_signed_in`): so of two at the same moment one sees the other.
+//! then whether its key is gone (`Auth::is_signed_in`): so of two at the same moment one sees the other. Where servers share a store, each
+//! hears of the keys of the others (`rooms/subscriber.rs`) and does the same.
 
 use super::bans::unavailable;
 use super::check;
@@ -9,6 +10,7 @@ use crate::auth::Tokens;
 use crate::chat::admin::{KeyInfo, ServerActionKind};
 use crate::chat::{Code, End, Identity, Refusal};
 use crate::engine::Engine;
+use crate::store::accounts::ServerKey;
 
 impl Engine {
     /// The keys, the one that signs first. Waits for the store.
@@ -55,10 +57,25 @@ impl Engine {
             return Err(no_such(key));
         }
         log::info!(key, by = who.user.as_str(); "a key of the server's tokens is revoked");
+        self.end_signed_by(key);
+        Ok(())
+    }
+
+    /// Takes over a key that another server has made, or a command; `None`: one that was revoked.
+    pub(in crate::engine) fn key_changed(&self, id: &str, key: Option<ServerKey>) {
+        let Some(tokens) = self.auth.tokens() else { return };
+        let is_gone = key.is_none();
+        tokens.take_over(id, key);
+        if is_gone {
+            self.end_signed_by(id);
+        }
+    }
+
+    /// Ends the connections that came with a token of this key. Blocks on the rooms of sessions that are detached.
+    fn end_signed_by(&self, key: &str) {
         let mut connections = self.directory.all();
         connections.retain(|connection| connection.who.key() == Some(key));
         self.end_all(&connections, End::SignedOut);
-        Ok(())
     }
 
     fn tokens(&self) -> Result<&dyn Tokens, Refusal> {

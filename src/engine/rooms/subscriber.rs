@@ -51,6 +51,7 @@ impl Engine {
             StoreChange::Policy(room, policy, version) => self.policy_changed(&room, policy, version),
             StoreChange::Account(state) => self.account_changed(&state),
             StoreChange::DeviceEnded(device) => self.device_ended(device),
+            StoreChange::Key(id, key) => self.key_changed(&id, key),
             StoreChange::Announced(entry) => self.announced(&entry),
             StoreChange::Ban(number, ban) => self.ban_changed(number, ban.as_deref()),
         }

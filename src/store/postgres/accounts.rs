@@ -190,12 +190,21 @@ fn account(row: &Row) -> Account {
 /// # Errors
 /// They cannot be read.
 pub fn keys(link: &mut DatabaseLink) -> Result<Vec<ServerKey>, LinkError> {
-    let key = |row: &Row| {
-        let secret = row.get::<_, &[u8]>(1).try_into();
-        let secret = secret.map_err(|_| LinkError::Invalid("a key of another length".to_owned()))?;
-        Ok(ServerKey { kid: row.get::<_, &str>(0).into(), secret, made: time(row.get(2)), until: time(row.get(3)) })
-    };
-    link.query("SELECT kid, secret, made, until FROM keys ORDER BY key DESC", &[])?.iter().map(key).collect()
+    link.query("SELECT kid, secret, made, until FROM keys ORDER BY key DESC", &[])?.iter().map(read_key).collect()
+}
+
+/// The key of this id, if there is one.
+///
+/// # Errors
+/// It cannot be read.
+pub fn key(link: &mut DatabaseLink, kid: &str) -> Result<Option<ServerKey>, LinkError> {
+    link.row("SELECT kid, secret, made, until FROM keys WHERE kid = $1", &[&kid])?.as_ref().map(read_key).transpose()
+}
+
+fn read_key(row: &Row) -> Result<ServerKey, LinkError> {
+    let secret = row.get::<_, &[u8]>(1).try_into();
+    let secret = secret.map_err(|_| LinkError::Invalid("a key of another length".to_owned()))?;
+    Ok(ServerKey { kid: row.get::<_, &str>(0).into(), secret, made: time(row.get(2)), until: time(row.get(3)) })
 }
 
 /// Adds `key`, deletes those whose tokens have all expired, and counts the old ones that are left. In a transaction.

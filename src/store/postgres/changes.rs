@@ -1,4 +1,4 @@
-//! What was changed of that which servers keep in memory: policies, registered names, devices, bans.
+//! What was changed of that which servers keep in memory: policies, registered names, devices, bans, keys.
 //!
 //! Triggers note each change with the transaction that made it (`changes.sql`). A look reads what was changed by
 //! transactions that the look before it did not see the end of: none is missed, and some are told twice.
@@ -6,7 +6,7 @@
 use tokio_postgres::Row;
 
 use super::link::{DatabaseLink, LinkError};
-use super::{devices, history, policy, server};
+use super::{accounts, devices, history, policy, server};
 use crate::chat::device::DeviceId;
 use crate::chat::{DisplayName, FoldedName, RoomName, UserName};
 use crate::store::accounts::Account;
@@ -79,6 +79,7 @@ fn change(link: &mut DatabaseLink, row: &Row) -> Result<Option<StoreChange>, Lin
             Ok(number) => server::entry(link, number)?.map(|entry| StoreChange::Announced(Box::new(entry))),
             Err(_) => None,
         },
+        5 => Some(StoreChange::Key(subject.into(), accounts::key(link, subject)?)),
         // Of a later version of roomd.
         _ => None,
     })

@@ -84,8 +84,8 @@ CREATE UNLOGGED TABLE IF NOT EXISTS signals (
 -- The newest change of each thing that servers have in memory, by the transaction that made it: a server reads what was
 -- changed since its last look, and what was not decided then. Written by triggers, so that it does not matter who changes it.
 CREATE TABLE IF NOT EXISTS changes (
-    kind    smallint NOT NULL,                 -- 0 the policy of a room, 1 a registered name, 2 a device that has ended, 3 a ban, 4 an announcement
-    subject text COLLATE "C" NOT NULL,         -- the name, or the number of the device, the ban or the entry
+    kind    smallint NOT NULL,                 -- 0 the policy of a room, 1 a registered name, 2 a device that has ended, 3 a ban, 4 an announcement, 5 a key
+    subject text COLLATE "C" NOT NULL,         -- the name, the number of the device, the ban or the entry, or the id of the key
     changed xid8 NOT NULL DEFAULT pg_current_xact_id(),
     at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (kind, subject)
@@ -126,3 +126,10 @@ CREATE OR REPLACE TRIGGER changed AFTER INSERT OR DELETE ON devices FOR EACH ROW
 -- That it is used is of no interest to others; that its token was shown for the first time is.
 CREATE OR REPLACE TRIGGER changed_again AFTER UPDATE ON devices FOR EACH ROW
     WHEN (OLD.label IS DISTINCT FROM NEW.label OR OLD.seen IS NULL) EXECUTE FUNCTION device_changed_1();
+
+CREATE OR REPLACE FUNCTION key_changed_1() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM changed_1(5::smallint, coalesce(NEW.kid, OLD.kid));
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER changed AFTER INSERT OR DELETE ON keys FOR EACH ROW EXECUTE FUNCTION key_changed_1();

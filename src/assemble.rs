@@ -9,6 +9,7 @@ mod drain;
 mod key_renewal;
 mod provider_secrets;
 mod reload;
+mod secret_file;
 #[cfg(feature = "jwt")]
 mod sign_in;
 #[cfg(not(feature = "jwt"))]

@@ -2,8 +2,7 @@
 //!
 //! Called on the thread that starts or reloads the server; blocks on the secret's file.
 
-use std::fs;
-
+use super::secret_file;
 use crate::engine::users::call_servers::{CallServers, TurnSecret, needs_login};
 use crate::settings::Settings;
 
@@ -12,11 +11,8 @@ use crate::settings::Settings;
 /// # Errors
 /// A sentence: the secret cannot be read, or there is none and a server needs it.
 pub fn read(settings: &Settings) -> Result<CallServers, String> {
-    let secret = |path: &String| {
-        let bytes = fs::read(path).map_err(|error| format!("cannot read {path}: {error}"))?;
-        TurnSecret::new(&bytes, settings.turn_for).ok_or_else(|| format!("{path} is empty, and no secret"))
-    };
-    let secret = settings.turn_secret_file.as_ref().map(secret).transpose()?;
+    let secret = settings.turn_secret_file.as_deref().map(secret_file::read).transpose()?;
+    let secret = secret.map(|secret| TurnSecret::new(secret, settings.turn_for));
     if let (Some(server), None) = (settings.ice_servers.iter().find(|server| needs_login(server)), &secret) {
         return Err(format!("{} has no login, and there is no secret (turn-secret-file)", server.urls));
     }

@@ -2,9 +2,8 @@
 //!
 //! Called on the thread that starts or reloads the server; blocks on their files.
 
-use std::fs;
-
-use crate::chat::{IdentityProvider, Secret};
+use super::secret_file;
+use crate::chat::IdentityProvider;
 use crate::net::openid::ProviderSecrets;
 use crate::settings::Settings;
 
@@ -14,12 +13,8 @@ use crate::settings::Settings;
 /// A sentence: one cannot be read, or is none.
 pub fn read(settings: &Settings) -> Result<ProviderSecrets, String> {
     let secret = |provider: &IdentityProvider| {
-        let path = provider.secret_file.as_ref()?;
-        let text = fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"));
-        Some(text.and_then(|text| match text.trim() {
-            "" => Err(format!("{path} is empty, and no secret")),
-            secret => Ok((provider.id.clone(), Secret::from(secret))),
-        }))
+        let secret = secret_file::read(provider.secret_file.as_ref()?);
+        Some(secret.map(|secret| (provider.id.clone(), secret)))
     };
     settings.oidc_providers.iter().filter_map(secret).collect()
 }

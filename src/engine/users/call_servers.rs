@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 
-use crate::chat::{IceServer, Time, UserName};
+use crate::chat::{IceServer, Secret, Time, UserName};
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -22,16 +22,10 @@ pub struct CallServers {
 }
 
 /// What this server shares with its TURN servers.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct TurnSecret {
-    secret: Vec<u8>,
+    secret: Secret,
     lasts: Duration,
-}
-
-impl std::fmt::Debug for TurnSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TurnSecret").field("lasts", &self.lasts).finish_non_exhaustive()
-    }
 }
 
 impl CallServers {
@@ -60,17 +54,15 @@ pub fn needs_login(server: &IceServer) -> bool {
 }
 
 impl TurnSecret {
-    /// A secret, the bytes of a file without the end of its line, and for how long a login by it is good; `None` if there is
-    /// nothing in it.
+    /// A secret, and for how long a login by it is good.
     #[must_use]
-    pub fn new(bytes: &[u8], lasts: Duration) -> Option<Self> {
-        let secret = bytes.trim_ascii_end();
-        (!secret.is_empty()).then(|| Self { secret: secret.to_owned(), lasts })
+    pub fn new(secret: Secret, lasts: Duration) -> Self {
+        Self { secret, lasts }
     }
 
     fn login(&self, server: &IceServer, user: &UserName, now: Time) -> IceServer {
         let username = format!("{}:{user}", now.after(self.lasts).0 / 1_000);
-        let mut mac = Hmac::<Sha1>::new_from_slice(&self.secret).expect("a key may have any length");
+        let mut mac = Hmac::<Sha1>::new_from_slice(self.secret.reveal().as_bytes()).expect("a key may have any length");
         mac.update(username.as_bytes());
         let credential = STANDARD.encode(mac.finalize().into_bytes());
         IceServer { urls: server.urls.clone(), username: Some(username), credential: Some(credential) }
@@ -90,18 +82,11 @@ mod tests {
     fn a_turn_server_without_a_login_is_told_with_one_that_ends() {
         let servers = [server("stun:a.org", None), server("turn:b.org", Some(("u", "c"))), server("turns:c.org", None)];
         let ann = UserName::parse("Ann").unwrap();
-        let secret = TurnSecret::new(b"north\n", Duration::from_secs(3_600));
-        let told = CallServers::new(&servers, secret).told(&ann, Time(1_700_000_000_000));
+        let secret = TurnSecret::new(Secret::from("north"), Duration::from_secs(3_600));
+        let told = CallServers::new(&servers, Some(secret)).told(&ann, Time(1_700_000_000_000));
         assert_eq!(told[..2], servers[..2]);
         // printf 1700003600:Ann | openssl dgst -sha1 -hmac north -binary | base64
         assert_eq!(told[2], server("turns:c.org", Some(("1700003600:Ann", "vpufYArN3GwA2EJ+xnMyj5qkrt8="))));
         assert_eq!(*CallServers::new(&servers, None).told(&ann, Time(0)), servers);
-    }
-
-    #[test]
-    fn a_secret_is_not_empty_and_not_shown() {
-        assert_eq!(TurnSecret::new(b"\n", Duration::ZERO), None);
-        let shown = format!("{:?}", TurnSecret::new(b"hush", Duration::ZERO));
-        assert!(!shown.contains("hush") && !shown.contains(&format!("{:?}", b"hush")), "{shown}");
     }
 }

@@ -2,11 +2,10 @@
 //!
 //! Made here, since each is different; they look as the entry page does, and run one script of the page's own.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
 use super::response::Response;
 use crate::auth::Claimed;
 use crate::chat::Time;
+use crate::net::openid::form::form;
 
 /// The page that keeps the token in the browser and goes on to this path.
 pub fn done(claimed: &Claimed, to: &str, base_path: &str) -> Response {
@@ -28,8 +27,8 @@ pub fn failed(status: u16, message: &str, (id, to): (&str, &str), base_path: &st
     let again = if status == 404 {
         String::new()
     } else {
-        let query = utf8_percent_encode(to, NON_ALPHANUMERIC);
-        format!("<p><a href=\"{base_path}/login/{}?to={query}\">Try again</a></p>\n", escaped(id))
+        let query = form(&[("to", to)]);
+        format!("<p><a href=\"{base_path}/login/{}?{query}\">Try again</a></p>\n", escaped(id))
     };
     let body = format!(
         "<h1>You are not logged in</h1>\n<p class=\"problem\" role=\"alert\">{}.</p>\n{again}\

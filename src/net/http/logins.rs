@@ -6,8 +6,6 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
 use super::api_request::ApiRequest;
 use super::head::{ProxyUser, RequestHead};
 use super::login_pages;
@@ -18,6 +16,7 @@ use crate::auth::Claimed;
 use crate::chat::{Code, IdentityProvider, Refusal};
 use crate::net::context::ServerContext;
 use crate::net::openid::attempt::{LASTS_S, LoginAttempt};
+use crate::net::openid::form::form;
 use crate::net::openid::{LoginError, Returned};
 use crate::settings::{PROXY_LOGIN, Settings};
 use crate::wire::json::LoginOffer;
@@ -102,22 +101,19 @@ fn to_provider(context: &ServerContext, request: &ApiRequest<'_>, id: &str, to: 
     let endpoint = context
         .logins
         .run(&context.engine, request.address.counted, move |logins, _| logins.authorization_endpoint(&asked))?;
-    let mut location = endpoint;
-    let mut mark = if location.contains('?') { '&' } else { '?' };
-    let mut parameter = |name: &str, value: &str| {
-        location.push_str(&format!("{mark}{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
-        mark = '&';
-    };
-    parameter("response_type", "code");
-    parameter("client_id", &provider.client);
-    parameter("redirect_uri", &redirect_uri);
-    parameter("scope", &format!("openid {}", provider.scopes.join(" ")));
-    parameter("state", &attempt.state());
-    parameter("nonce", &attempt.nonce());
-    parameter("code_challenge", &attempt.challenge());
-    parameter("code_challenge_method", "S256");
+    let mark = if endpoint.contains('?') { '&' } else { '?' };
+    let query = form(&[
+        ("response_type", "code"),
+        ("client_id", &provider.client),
+        ("redirect_uri", &redirect_uri),
+        ("scope", &format!("openid {}", provider.scopes.join(" "))),
+        ("state", &attempt.state()),
+        ("nonce", &attempt.nonce()),
+        ("code_challenge", &attempt.challenge()),
+        ("code_challenge_method", "S256"),
+    ]);
     let cookie = cookie(request, &attempt.cookie(), LASTS_S);
-    Ok(Response::empty(303).with("Location", location).with("Set-Cookie", cookie))
+    Ok(Response::empty(303).with("Location", format!("{endpoint}{mark}{query}")).with("Set-Cookie", cookie))
 }
 
 fn from_provider(

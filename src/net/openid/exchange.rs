@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use super::form::{encoded, form};
 use super::metadata::Metadata;
 use super::{LoginError, Returned, left};
 use crate::auth::IdTokenClaims;
@@ -42,23 +42,24 @@ impl CodeExchange<'_> {
     /// The tokens for a code.
     pub fn redeem(&self, returned: &Returned, secret: Option<&Secret>) -> Result<ProviderTokens, LoginError> {
         let Self { provider, metadata, .. } = self;
-        let mut form = String::from("grant_type=authorization_code");
-        let mut field = |name: &str, value: &str| form.push_str(&format!("&{name}={}", encoded(value)));
-        field("code", &returned.code);
-        field("redirect_uri", &returned.redirect_uri);
-        field("code_verifier", &returned.verifier);
+        let mut fields = vec![
+            ("grant_type", "authorization_code"),
+            ("code", &*returned.code),
+            ("redirect_uri", &*returned.redirect_uri),
+            ("code_verifier", &*returned.verifier),
+        ];
         let authorization = match secret {
             Some(secret) if !metadata.takes_secret_in_body => {
                 let pair = format!("{}:{}", encoded(&provider.client), encoded(secret.reveal()));
                 Some(format!("Basic {}", STANDARD.encode(pair)))
             }
             secret => {
-                field("client_id", &provider.client);
-                secret.iter().for_each(|secret| field("client_secret", secret.reveal()));
+                fields.push(("client_id", &provider.client));
+                fields.extend(secret.map(|secret| ("client_secret", secret.reveal())));
                 None
             }
         };
-        let (status, body) = self.ask(&metadata.token_endpoint, authorization.as_deref(), Some(&form))?;
+        let (status, body) = self.ask(&metadata.token_endpoint, authorization.as_deref(), Some(&form(&fields)))?;
         let answer = serde_json::from_slice::<Answer>(&body);
         let failed = |why: &str| LoginError::Provider(format!("its token endpoint: {why}"));
         match answer {
@@ -96,9 +97,4 @@ impl CodeExchange<'_> {
         let asked = self.fetcher.ask(OutgoingRequest { url, authorization, form, within: left(self.deadline) });
         asked.map_err(|error| LoginError::Provider(format!("{url}: {error}")))
     }
-}
-
-/// A value in a form, or a part of a credential (RFC 6749 §2.3.1).
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

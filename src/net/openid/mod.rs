@@ -10,6 +10,7 @@
 pub mod attempt;
 mod claims;
 mod exchange;
+pub mod form;
 mod metadata;
 
 use std::collections::HashMap;

@@ -17,7 +17,7 @@ use crate::chat::{
 };
 use crate::engine::base::sync::Mutex;
 use crate::store::{
-    ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, RoomLog, Store,
+    ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, RemotePart, RoomLog, Store,
 };
 
 /// What may become of an append whose answer is lost.
@@ -285,11 +285,11 @@ impl RoomLog for SharedLog {
         Ok(Appended { before, outcomes })
     }
 
-    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
+    fn catch_up(&mut self) -> Result<RemotePart, StoreFailed> {
         let history = self.store.history.lock();
-        let news = history.events[self.known..].to_vec();
+        let events = history.events[self.known..].to_vec();
         self.known = history.events.len();
-        Ok(news)
+        Ok(RemotePart { events, is_last: true })
     }
 
     fn pruned(&self) -> u64 {

@@ -58,7 +58,7 @@ pub use memory::Memory;
 pub use open::{Backend, BackendOptions, CommitReport, OpenError, ThreadBody, administration, open, open_transient};
 pub use rooms::{
     ChangesQuery, Durability, Found, FoundInRooms, HeardElsewhere, OpenedRoom, Page, PageQuery, PolicyVersion,
-    Retention, RoomLog, Store,
+    RemotePart, Retention, RoomLog, Store,
 };
 pub use server::ServerStore;
 pub use shared_sessions::{Handover, SessionKey, SharedMembership, SharedSession, SharedSessions, TakenSession};

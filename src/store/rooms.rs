@@ -151,6 +151,15 @@ pub trait Store: Send + Sync {
     fn close(&self);
 }
 
+/// A part of what others have done in a room.
+#[derive(Debug)]
+pub struct RemotePart {
+    /// What it was, in the room's order.
+    pub events: Vec<RemoteEvent>,
+    /// Whether there was nothing more when it was read.
+    pub is_last: bool,
+}
+
 /// The open history of one room. What concerns other servers is nothing, unless the store is shared.
 pub trait RoomLog: Send {
     /// Numbers the drafts and keeps them: all, or none. One outcome per draft, in order; new numbers are dense. With
@@ -163,13 +172,13 @@ pub trait RoomLog: Send {
     /// tells what others did.
     fn append(&mut self, drafts: &[Draft]) -> Result<Appended, StoreFailed>;
 
-    /// What others have done since, in the room's order, a part at a time; nothing when there is no more, and nothing
-    /// ever where a room has one log. May block on a database.
+    /// What others have done since, in the room's order, a part at a time; nothing ever where a room has one log. May block
+    /// on a database.
     ///
     /// # Errors
     /// It cannot be read now.
-    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
-        Ok(Vec::new())
+    fn catch_up(&mut self) -> Result<RemotePart, StoreFailed> {
+        Ok(RemotePart { events: Vec::new(), is_last: true })
     }
 
     /// Whether the history is over, since a database that failed over has lost a part of it and gives its numbers again in another

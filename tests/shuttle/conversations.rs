@@ -28,8 +28,8 @@ use roomd::engine::users::directory::DirectoryEntry;
 use roomd::engine::users::endpoint::Endpoint;
 use roomd::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 use roomd::store::{
-    ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, RoomLog, SharedConnection, SharedUsers,
-    Store,
+    ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, RemotePart, RoomLog, SharedConnection,
+    SharedUsers, Store,
 };
 
 use crate::{check, limits_in_force, publish, user};
@@ -119,7 +119,7 @@ struct Log {
 
 impl RoomLog for Log {
     fn append(&mut self, drafts: &[Draft]) -> Result<Appended, StoreFailed> {
-        let before = self.catch_up()?;
+        let before = self.catch_up()?.events;
         let mut history = self.store.history.lock();
         // Between the two others may have said more.
         let more = history.said[self.known..].iter().map(|(_, message)| RemoteEvent::Message(message.clone()));
@@ -137,12 +137,12 @@ impl RoomLog for Log {
         Ok(Appended { before, outcomes })
     }
 
-    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
+    fn catch_up(&mut self) -> Result<RemotePart, StoreFailed> {
         let history = self.store.history.lock();
-        let news = history.said[self.known..].iter().map(|(_, message)| RemoteEvent::Message(message.clone()));
-        let news = news.collect();
+        let events = history.said[self.known..].iter().map(|(_, message)| RemoteEvent::Message(message.clone()));
+        let events = events.collect();
         self.known = history.said.len();
-        Ok(news)
+        Ok(RemotePart { events, is_last: true })
     }
 
     fn pruned(&self) -> u64 {

@@ -8,7 +8,7 @@ use roomd::chat::policy::ModerationChange;
 use roomd::chat::webhook::{AfterAttempt, Attempt, NewWebhook, WebhookEvents, WebhookUrl};
 use roomd::chat::{Appended, Body, Outcome, RemoteEvent, Secret, Span, Time};
 use roomd::store::administration::ExportStart;
-use roomd::store::{self, PageQuery, RoomLog};
+use roomd::store::{self, PageQuery, RemotePart, RoomLog};
 
 use crate::contract::postgres::{psql, server, url};
 use crate::drafts::{
@@ -44,11 +44,11 @@ fn told(events: &[RemoteEvent]) -> Vec<String> {
 fn caught_up(log: &mut dyn RoomLog) -> Vec<String> {
     let mut all = Vec::new();
     loop {
-        let events = log.catch_up().unwrap();
-        if events.is_empty() {
+        let RemotePart { events, is_last } = log.catch_up().unwrap();
+        all.extend(told(&events));
+        if is_last {
             return all;
         }
-        all.extend(told(&events));
     }
 }
 

@@ -36,13 +36,12 @@ $$;
 --   Outcomes: 1 stored, 2 a repeat, 3 stale (the policy has changed: decide again), 4 changed, 5 missing, 6 foreign, 7 ended,
 --   8 a conflict (the newest message is another one: the outcome's number), 9 the same of the key, 10 too many keys, 11 the
 --   room is of another epoch, or gone.
--- With plans that are made once: they are to be the same whatever is stored.
 CREATE OR REPLACE FUNCTION append_3(
     p_journal bigint, p_batch bigint, p_rooms bigint[], p_names text[], p_epochs text[], p_version bigint[], p_drafts bigint[],
     d_room int[], d_place bigint[], d_deed smallint[], d_usr text[], d_recipient text[], d_kind smallint[], d_at bigint[],
     d_mid bytea[], d_body bytea[], d_words tsvector[], d_reply bigint[], d_reaction bigint[], d_about bigint[], d_rules boolean[],
     d_change text[], d_if_seq bigint[], d_key bytea[], d_if_key_seq bigint[], d_keys_max bigint[]
-) RETURNS SETOF fact_1 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) RETURNS SETOF fact_1 LANGUAGE plpgsql AS $$
 DECLARE
     l_batch bigint; l_outcomes bigint[]; l_epochs text[]; l_states bigint[]; l_kept bigint[] := '{}'; l_id bigint[]; l_newest bigint[]; l_first bigint[]; l_version bigint[];
     l_before bigint[]; l_moderated bigint[]; l_stale boolean[]; l_out bigint[] := '{}'; l_drawn text[] := '{}'; d record;
@@ -203,7 +202,7 @@ CREATE OR REPLACE FUNCTION store_messages_1(
     p_journal bigint, p_batch bigint, p_rooms bigint[], p_epochs text[], p_version bigint[], p_drafts bigint[],
     d_room int[], d_place bigint[], d_usr text[], d_kind smallint[], d_at bigint[],
     d_mid bytea[], d_body bytea[], d_words tsvector[], d_reply bigint[], d_reaction bigint[]
-) RETURNS bigint[] LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE l_states bigint[];
 BEGIN
     WITH mine AS MATERIALIZED (SELECT FROM journals WHERE journal = p_journal AND batch < p_batch FOR UPDATE),

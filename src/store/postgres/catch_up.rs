@@ -26,8 +26,15 @@ pub struct Change {
     pub version: u64,
 }
 
-/// The changes after where the room stands, up to a number and a version; nothing: there are none. `None`: the room in the
-/// database is of another epoch, or gone.
+/// Changes in the room's order.
+pub struct Part {
+    pub changes: Vec<Change>,
+    /// Whether the database had no more.
+    pub is_last: bool,
+}
+
+/// The changes after where the room stands, up to a number and a version. `None`: the room in the database is of another
+/// epoch, or gone.
 ///
 /// # Errors
 /// They cannot be read now.
@@ -36,7 +43,7 @@ pub fn read(
     room: &RoomName,
     known: &Standing,
     (newest_max, version_max): (u64, u64),
-) -> Result<Option<Vec<Change>>, LinkError> {
+) -> Result<Option<Part>, LinkError> {
     let Standing { id, newest, version, .. } = *known;
     let sql = "SELECT a, kind, at, edited, usr, recipient, mid, body, reply, reaction, key, what, b, c
         FROM news_1($1, $2, $3, $4, $5)";
@@ -45,13 +52,13 @@ pub fn read(
     if rows.iter().find(is_state).and_then(|row| row.get::<_, Option<&str>>(4)) != Some(&*known.epoch) {
         return Ok(None);
     }
-    let (mut messages, mut edits, mut end, mut log_newest) = (Vec::new(), Vec::new(), None, newest);
+    let (mut messages, mut edits, mut end, mut log_end) = (Vec::new(), Vec::new(), None, (newest, version));
     for row in &rows {
         match row.get::<_, i16>(11) {
             1 => messages.push(read_message(row, 0, room)?),
             2 | 3 => edits.push(edit_of(row)?),
             _ => {
-                log_newest = row.get::<_, i64>(0).cast_unsigned();
+                log_end = (row.get::<_, i64>(0).cast_unsigned(), row.get::<_, i64>(12).cast_unsigned());
                 end = row.get::<_, Option<&[u8]>>(7).map(text).transpose()?.map(str::to_owned);
             }
         }
@@ -66,15 +73,18 @@ pub fn read(
         }
         if merged.standing.newest < after {
             // The messages before it are in the next part.
-            return Ok(Some(merged.changes));
+            return Ok(Some(Part { changes: merged.changes, is_last: false }));
         }
         merged.edit(event, version);
     }
     messages.for_each(|message| merged.message(message));
-    if let Some(end) = end.filter(|_| version_max == u64::MAX && merged.standing.newest == log_newest) {
+    // Of an edit of a message that retention has deleted there is nothing to read. Behind an end there is another history.
+    let is_at_end = (merged.standing.newest, merged.standing.version) == log_end && end.is_none();
+    if let Some(end) = end.filter(|_| version_max == u64::MAX && merged.standing.newest == log_end.0) {
         merged.edit(ended(&end)?, 0);
     }
-    Ok(Some(merged.changes))
+    let is_last = is_at_end || merged.changes.is_empty();
+    Ok(Some(Part { changes: merged.changes, is_last }))
 }
 
 struct Merge {

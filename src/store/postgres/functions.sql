@@ -136,10 +136,13 @@ BEGIN
     SELECT * INTO r FROM rooms WHERE room = p_room;
     IF NOT FOUND THEN RETURN; END IF;
     RETURN NEXT (1, 4, r.newest, r.version, r.room, NULL, NULL, NULL, r.epoch, NULL, NULL, convert_to(r.ended::text, 'UTF8'), NULL, NULL, NULL)::fact_1;
-    RETURN QUERY SELECT 1, 1::smallint, x.seq, NULL::bigint, x.version, x.kind, x.at, x.edited, x.usr, x.recipient, x.mid, x.body, x.reply, x.reaction, x.key
-        FROM (SELECT m.*, sum(length(m.body)) OVER (ORDER BY m.seq) - length(m.body) AS earlier
-              FROM (SELECT * FROM messages WHERE room = r.room AND seq > p_known ORDER BY seq LIMIT p_page) m) x
-        WHERE x.earlier < p_bytes ORDER BY x.seq;
+    IF r.newest > p_known THEN
+        RETURN QUERY SELECT 1, 1::smallint, x.seq, NULL::bigint, x.version, x.kind, x.at, x.edited, x.usr, x.recipient, x.mid, x.body, x.reply, x.reaction, x.key
+            FROM (SELECT m.*, sum(length(m.body)) OVER (ORDER BY m.seq) - length(m.body) AS earlier
+                  FROM (SELECT * FROM messages WHERE room = r.room AND seq > p_known ORDER BY seq LIMIT p_page) m) x
+            WHERE x.earlier < p_bytes ORDER BY x.seq;
+    END IF;
+    IF r.version = p_version THEN RETURN; END IF;
     RETURN QUERY SELECT 1, 2::smallint, m.seq, m.changed, m.version, m.kind, m.edited, NULL::bigint, m.editor, NULL, NULL::bytea, m.body, NULL::bigint, NULL::bigint, NULL::bytea
         FROM messages m WHERE m.room = r.room AND m.version > p_version ORDER BY m.version;
     RETURN QUERY SELECT 1, 3::smallint, a.after, a.until, a.version, 0::smallint, a.at, NULL::bigint, a.usr,

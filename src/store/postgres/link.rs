@@ -26,11 +26,12 @@ pub const STATEMENT: Duration = Duration::from_secs(4);
 const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 
 /// Set on each connection. The planner is not to guess: all that roomd does is a walk along an index, and plans that were
-/// made while the tables were empty would scan them whole. A scan of a small table then counts as very costly, so without
-/// `jit = off` the database would compile such a statement each time it runs: 27 ms for one that takes a tenth of a
-/// millisecond.
+/// made while the tables were empty would scan them whole. It makes each plan once, whatever the values. A scan of a small
+/// table counts as very costly then, so without `jit = off` the database would compile such a statement each time it runs:
+/// 27 ms for one that takes a tenth of a millisecond.
 const SETTINGS: &str = "SET client_encoding = 'UTF8'; SET lock_timeout = '3s'; SET jit = off; SET enable_seqscan = off;
-    SET enable_hashjoin = off; SET enable_mergejoin = off; SET idle_in_transaction_session_timeout = '5s'";
+    SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan;
+    SET idle_in_transaction_session_timeout = '5s'";
 
 /// See the module.
 pub struct DatabaseLink {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::Sender;
 
-use super::catch_up::{self, Change};
+use super::catch_up::{self, Change, Part};
 use super::history::{self, Standing};
 use super::journal::{AppendRequest, State, WriteRequest};
 use super::local_attendance::LocalAttendance;
@@ -21,7 +21,7 @@ use super::private_feed::PrivateFeed;
 use super::remote_attendance::RemoteAttendances;
 use crate::chat::webhook::Movement;
 use crate::chat::{Appended, Attendance, Draft, Outcome, ReceiptMark, RemoteEvent, RoomName, StoreFailed, UserName};
-use crate::store::rooms::{HeardElsewhere, PolicyVersion, RoomLog};
+use crate::store::rooms::{HeardElsewhere, PolicyVersion, RemotePart, RoomLog};
 use crate::store::waiting_marks::WaitingMarks;
 use crate::sync::oneshot;
 
@@ -88,7 +88,7 @@ impl PostgresLog {
         let mut before = Vec::new();
         let is_there = |standing: &Standing| (standing.newest, standing.version) == (state.newest, state.version);
         while !is_there(&self.standing) {
-            let read = self.read_changes(Some(state))?;
+            let read = self.read_changes(Some(state))?.events;
             if read.is_empty() && !is_there(&self.standing) {
                 log::error!(room = self.name.as_str(); "the room's history has a gap");
                 return Err(StoreFailed);
@@ -102,17 +102,16 @@ impl PostgresLog {
     fn read_all(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
         let mut all = Vec::new();
         loop {
-            let read = self.read_changes(None)?;
-            let is_all = read.is_empty() || self.standing.id == 0;
-            all.extend(read);
-            if is_all {
+            let RemotePart { events, is_last } = self.read_changes(None)?;
+            all.extend(events);
+            if is_last || self.standing.id == 0 {
                 return Ok(all);
             }
         }
     }
 
     /// A part of what others did, up to this state or as far as there is anything.
-    fn read_changes(&mut self, until: Option<&State>) -> Result<Vec<RemoteEvent>, StoreFailed> {
+    fn read_changes(&mut self, until: Option<&State>) -> Result<RemotePart, StoreFailed> {
         self.check_epoch()?;
         if self.standing.id == 0 {
             // Another server may have begun it.
@@ -123,12 +122,12 @@ impl PostgresLog {
             self.standing.id = found.id;
         }
         if self.standing.id == 0 {
-            return Ok(Vec::new());
+            return Ok(RemotePart { events: Vec::new(), is_last: true });
         }
         self.progress.show(&self.standing);
         let bounds = until.map_or((u64::MAX, u64::MAX), |state| (state.newest, state.version));
-        let changes = self.pool.read(|link| catch_up::read(link, &self.name, &self.standing, bounds))?;
-        let Some(changes) = changes else { return self.superseded() };
+        let part = self.pool.read(|link| catch_up::read(link, &self.name, &self.standing, bounds))?;
+        let Some(Part { changes, is_last }) = part else { return self.superseded() };
         let mut events = Vec::with_capacity(changes.len());
         for Change { event, newest, version } in changes {
             (self.standing.newest, self.standing.version) = (newest, version);
@@ -138,7 +137,7 @@ impl PostgresLog {
             events.push(event);
         }
         self.progress.show(&self.standing);
-        Ok(events)
+        Ok(RemotePart { events, is_last })
     }
 
     fn check_epoch(&self) -> Result<(), StoreFailed> {
@@ -202,7 +201,7 @@ impl RoomLog for PostgresLog {
         Ok(Appended { before, outcomes: answer.outcomes })
     }
 
-    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
+    fn catch_up(&mut self) -> Result<RemotePart, StoreFailed> {
         self.read_changes(None)
     }
 

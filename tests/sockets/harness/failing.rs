@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use roomd::chat::listed_room::ReadPosition;
 use roomd::chat::policy::{AuditEntry, Policy};
 use roomd::chat::webhook::Movement;
-use roomd::chat::{
-    Appended, Draft, Message, ReceiptMark, RemoteEvent, RoomName, SearchPosition, StoreFailed, Time, UserName,
+use roomd::chat::{Appended, Draft, Message, ReceiptMark, RoomName, SearchPosition, StoreFailed, Time, UserName};
+use roomd::store::{
+    ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, RemotePart, RoomLog, Store,
 };
-use roomd::store::{ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, RoomLog, Store};
 
 /// See the module.
 pub struct Failing {
@@ -129,7 +129,7 @@ impl RoomLog for FailingLedger {
         self.inner.append(drafts)
     }
 
-    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
+    fn catch_up(&mut self) -> Result<RemotePart, StoreFailed> {
         self.calls.next()?;
         self.inner.catch_up()
     }

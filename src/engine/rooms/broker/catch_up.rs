@@ -6,7 +6,7 @@
 use super::Broker;
 use crate::chat::StoreFailed;
 use crate::chat::room::Input;
-use crate::store::HeardElsewhere;
+use crate::store::{HeardElsewhere, RemotePart};
 
 impl Broker {
     /// Others have gone on, after what was read before in this round, perhaps.
@@ -41,8 +41,8 @@ impl Broker {
             self.heard.append(&mut attendance);
         }
         while !self.is_current {
-            let events = self.room_log.catch_up()?;
-            self.is_current = events.is_empty();
+            let RemotePart { events, is_last } = self.room_log.catch_up()?;
+            self.is_current = is_last;
             events.into_iter().for_each(|event| self.step_room(Input::Remote(event)));
         }
         std::mem::take(&mut self.heard).into_iter().for_each(|heard| self.step_room(Input::Attended(heard)));

@@ -113,7 +113,7 @@ fn each_line_of_trouble_in_the_log_is_explained_to_operators() {
     let (_, tables) = page.split_once("\n## Lines of trouble").unwrap_or_default();
     let cells = tables.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
     let explained: Vec<_> = cells.flat_map(|(beginnings, _)| beginnings.split("`, `")).collect();
-    let server: Vec<_> = sources().into_iter().filter(|source| source.path.starts_with("src/")).collect();
+    let server: Vec<_> = sources().iter().filter(|source| source.path.starts_with("src/")).collect();
     let mut broken = Vec::new();
     for source in server.iter().filter(|source| !source.is_test) {
         for (line, words) in source.troubles() {
@@ -190,7 +190,7 @@ fn imports_follow_the_arrows() {
 #[test]
 fn few_files_import_each_other_in_a_circle() {
     let mut broken = Vec::new();
-    for circle in circles::circles(&sources()) {
+    for circle in circles::circles(sources()) {
         let top = circle[0].first().map_or("lib", String::as_str);
         let exception = LARGE_CIRCLES.iter().find(|(name, _)| *name == top).map(|(_, size)| *size);
         let most = exception.unwrap_or(CIRCLE_MAX);
@@ -313,9 +313,9 @@ fn report(broken: &[String]) {
 }
 
 /// The sources of these top-level modules, without those that are tests.
-fn of(tops: &[&str]) -> Vec<Source> {
+fn of(tops: &[&str]) -> Vec<&'static Source> {
     let ours = |source: &Source| source.module.first().is_some_and(|top| tops.contains(&top.as_str()));
-    sources().into_iter().filter(|source| !source.is_test && ours(source)).collect()
+    sources().iter().filter(|source| !source.is_test && ours(source)).collect()
 }
 
 fn manifest(name: &str) -> Table {

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// A source file.
 #[derive(Debug)]
@@ -100,8 +101,13 @@ impl Source {
     }
 }
 
-/// All sources of the project's crates.
-pub fn sources() -> Vec<Source> {
+/// All sources of the project's crates, read once.
+pub fn sources() -> &'static [Source] {
+    static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(read);
+    &SOURCES
+}
+
+fn read() -> Vec<Source> {
     let mut tests = BTreeSet::new();
     let mut all = Vec::new();
     for (path, bytes) in files().filter(|(path, _)| is_source(path)) {

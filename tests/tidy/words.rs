@@ -48,7 +48,7 @@ const ABOLISHED: [(&str, &str); 33] = [
 #[test]
 fn abolished_words_do_not_come_back() {
     let mut broken = Vec::new();
-    for source in &sources() {
+    for source in sources() {
         for (line, text) in source.code_lines() {
             for identifier in text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()) {
                 if ["track_caller", "Visitor"].contains(&identifier) {

@@ -6,13 +6,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::iter;
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use roomd::race::{Entry, ORDERS_MAX, Rounds, SCENARIOS, Scenario, Servers, find, mistakes, moves, replay};
+use roomd::race::{ORDERS_MAX, Rounds, SCENARIOS, Scenario, Servers, find, mistakes, moves, replay};
 use roomd_race::{Failure, Search, Trace, Tried, World as _, diagram, shrink};
 
 fn scenario(name: &str) -> Scenario {
@@ -41,11 +45,28 @@ fn check_table(name: &str, head: &str, rows: &[String]) {
     }
 }
 
+/// Does this for each scenario, on all processors; what came of it, in the order of the scenarios.
+fn for_each_scenario<T: Send>(work: impl Fn(&str) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        SCENARIOS.get(at).map(|entry| (at, work(entry.name)))
+    };
+    let mut done: Vec<_> = thread::scope(|scope| {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> =
+            (0..processors).map(|_| scope.spawn(|| iter::from_fn(take).collect::<Vec<_>>())).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
 #[test]
 fn no_order_of_a_scenario_fails() {
-    let mut rows = Vec::new();
-    for Entry { name, .. } in SCENARIOS {
+    let rows = for_each_scenario(|name| {
         let scenario = scenario(name);
+        let mut rows = Vec::new();
         for rounds in scenario.rounds() {
             let make = || scenario.world(*rounds, None);
             match Search::default().orders_max(ORDERS_MAX).run(make) {
@@ -60,8 +81,9 @@ fn no_order_of_a_scenario_fails() {
                 }
             }
         }
-    }
-    check_table("scenarios", "| scenario | rounds of | orders | given up | saved |", &rows);
+        rows
+    });
+    check_table("scenarios", "| scenario | rounds of | orders | given up | saved |", &rows.concat());
 }
 
 fn place(rounds: Rounds) -> &'static str {
@@ -344,7 +366,7 @@ mod under_shuttle {
 
     #[test]
     fn no_order_of_shuttles_fails_in_any_scenario() {
-        for Entry { name, .. } in SCENARIOS {
+        for_each_scenario(|name| {
             let scenario = scenario(name);
             for mut sample in [ShuttleSample::random(1).unwrap(), ShuttleSample::pct(1, 2).unwrap()] {
                 for rounds in scenario.rounds() {
@@ -355,7 +377,7 @@ mod under_shuttle {
                     }
                 }
             }
-        }
+        });
     }
 
     #[test]

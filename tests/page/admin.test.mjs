@@ -215,6 +215,23 @@ test("what happens is live, and every section can be seen at two widths and reac
   await bob.client.publish("den", "hello");
   await eventually(written, (text) => assert.equal(Number(text), before + 1));
   await look(page, "admin-overview-1280-light");
+  // Enough that each section has something to show, also what is as long as it may be.
+  for (const [user, room] of [["Ann", "den"], ["Zoë-whose-name-has-32-characters", "prices.of.something-that-is-called-so-that-it-has-64-characters-"], ["Cem", "prices.acme"]]) {
+    const someone = client(host, user);
+    await someone.client.join(room);
+    await someone.client.publish(room, "hello");
+  }
+  const ask = async (path, body) => {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const answer = await fetch(`${host.http}/api/v1/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    assert.ok(answer.ok, `${path}: ${answer.status} ${await answer.text()}`);
+  };
+  await ask("admin/keys", {});
+  await ask("admin/rooms", { room: "board", private: true });
+  await ask("webhooks", { url: "https://receiver.example/a/path/that/is/rather/long?and=more", events: ["message"] });
+  await ask("admin/bans", { address: "2001:db8:1234:5678::/64", note: "spam from many addresses of this network, over and over" });
+  await ask("admin/bans", { user: "Mallory", for_s: 3600 });
+  await ask("admin/announcements", { text: "At noon the server is restarted, which takes a minute" });
   await page.getByRole("link", { name: "Rooms", exact: true }).focus();
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();

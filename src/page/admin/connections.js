@@ -11,9 +11,9 @@ const COLUMNS = [
   ["User", ({ user }) => html`<${Name} of=${user} />`],
   ["Level", ({ level }) => level],
   ["Address", ({ address }) => address],
-  ["Door", ({ door }) => door],
+  ["Door", ({ door }) => html`<span class="whole">${door}</span>`],
   ["Rooms", ({ rooms }) => rooms.length > 0 && rooms.map((room, i) => html`${i > 0 && ", "}<${Name} of=${room} />`)],
-  ["Outbox", ({ detached, waiting, waiting_bytes }) => (detached ? "away" : `${waiting} (${formatBytes(waiting_bytes)})`)],
+  ["Outbox", ({ detached, waiting, waiting_bytes }) => (detached ? "away" : html`<span class="whole">${waiting} (${formatBytes(waiting_bytes)})</span>`)],
   ["Since", ({ since }) => html`<${Time} at=${since} />`],
 ];
 

@@ -33,7 +33,8 @@ pub enum Event {
     /// The connection is open.
     Welcome(Welcome),
     /// You are in the room, with `count` users, of whom the first thousand are named. You have read up to the
-    /// message `read`, on whichever connection. The messages after the number `after` follow.
+    /// message `read`, on whichever connection. The messages after the number `after` follow. `rate`: the room takes so
+    /// much a second, and at once, from all whom it counts, and you are one of them.
     Joined {
         room: RoomName,
         epoch: Arc<str>,
@@ -43,6 +44,7 @@ pub enum Event {
         members: Vec<UserName>,
         count: usize,
         recovery: Recovery,
+        rate: Option<u32>,
     },
     /// The session is resumed. The missed events follow, room by room.
     Resumed { user: UserName, session: u64, resume: Arc<str>, rooms: Vec<ResumedRoom> },

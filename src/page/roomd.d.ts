@@ -16,8 +16,9 @@
  *   online again at once. It resumes the session, or if that has expired joins each room again from the last
  *   message seen.
  * - A published message gets its `mid` once and is sent until it is acknowledged, over as many connections as
- *   that takes: it is published once. Messages are sent in the order of `publish`, also when one is refused by
- *   a rate limit.
+ *   that takes: it is published once. Messages to one room are published in the order of `publish`, and so are private messages
+ *   to one user, also when one is refused by a rate limit. Only where a moderator has just turned slow mode on, and the
+ *   connection is slow as well, a message that was on its way then may come before one that was refused.
  * - The messages of a room are delivered once each and in order. A `gap` event reports what cannot be replayed.
  *
  * Node has a WebSocket from version 22 on; before that, pass one in the options, such as that of the
@@ -324,6 +325,8 @@ export interface Joined {
   recovered: boolean;
   /** Why it was not recovered. */
   reason?: string;
+  /** What all clients of the room may say together, if there is a limit that counts this one. */
+  room_rate?: Rate;
 }
 
 /** The replies of the server, by the type of the command. */

@@ -68,10 +68,10 @@ export class Client {
   #phaseSince = 0;
   #receivedAt = 0;
   #pingedAt = 0;
-  #pauses = new Map(); // room whose messages are held back, or undefined for all commands → timer
+  #pauses = new Map(); // place whose messages are held back, or undefined for all commands → timer
   #spent = 0; // messages that the server may have counted for the rate and not forgotten
   #allowance; // counts better, once it is loaded
-  #narrow = new Set(); // rooms that have refused a message for a limit of their own
+  #narrow = new Set(); // places that have refused a message for a limit of their own
   #timers = {}; // watch, retry
   #retries = 0;
   #goodbye;
@@ -215,10 +215,11 @@ export class Client {
       this.#sendCommand({ type: "subscribe", pattern }, { pattern });
     }
     for (const request of requests) if (!leaves.includes(request)) this.#sendCommand(request.command, request);
-    const sendable = this.#unsent.filter(({ command }) => !this.#pauses.has(command.room));
+    const sendable = this.#unsent.filter(({ command }) => !this.#pauses.has(placeOf(command)));
     for (const message of sendable.slice(0, WINDOW)) {
       if (message.id !== undefined) continue;
-      if (sendable[0].id !== undefined && !this.#surelyPasses(message)) return; // it might overtake one that is refused
+      if (this.#waitsForPlace(message, sendable)) continue;
+      if (sendable.some(isUnderWay) && !this.#surelyPasses()) return; // it might overtake one that is refused
       if (this.#subscriptions.get(message.command.room)?.state === "joining") return; // it would be refused before the join
       const excess = this.#excessBytes(message);
       if (excess > 0) {
@@ -230,12 +231,20 @@ export class Client {
     }
   }
 
-  #surelyPasses({ command: { room } }) {
-    const { rate, room_rate } = this.#limits;
-    if (room_rate || this.#narrow.has(room)) return false;
+  // Whether the connection's rate surely allows one more.
+  #surelyPasses() {
+    const { rate } = this.#limits;
     if (rate?.per_s === 0) return true;
     if (rate && !this.#allowance) this.#loadAllowance();
     return this.#allowance?.tokens(Date.now()) >= 1;
+  }
+
+  // Whether it might overtake one that a limit of the place refuses. A room says its rate when it is joined: it was perhaps opened with
+  // other settings of the server than those that the welcome told. A private conversation never says it.
+  #waitsForPlace({ command: { room, to } }, sendable) {
+    const place = placeOf({ room, to });
+    const mayRefuse = to !== undefined || this.#limits.room_rate || this.#subscriptions.get(room)?.reply?.room_rate || this.#narrow.has(place);
+    return mayRefuse && sendable.some((other) => isUnderWay(other) && placeOf(other.command) === place);
   }
 
   async #loadAllowance() {
@@ -348,7 +357,7 @@ export class Client {
       if (pending.room) this.#rejoinLater(pending.room);
       else if (pending.pattern) this.#patterns.set(pending.pattern, "pending");
       else if (!pending.message && !pending.fence) this.#requests.push(pending);
-      this.#pause(error);
+      this.#pause(error, pending.message?.command);
     } else if (pending.message) {
       this.#settle(pending.message, event);
     } else if (pending.room) {
@@ -462,12 +471,14 @@ export class Client {
     return true;
   }
 
-  #pause({ room, message, code, retry_after_ms: ms = PAUSE_MS }) {
-    if (room !== undefined) this.#narrow.add(room);
+  // Holds back the messages to the place of the one that was refused, or all commands if it was not that place that refused it.
+  #pause({ room, message, code, retry_after_ms: ms = PAUSE_MS }, refused) {
+    const place = room === undefined ? undefined : placeOf(refused);
+    if (place !== undefined) this.#narrow.add(place);
     else if (code === "rate_limited") this.#count(this.#limits.rate?.burst + this.#pending.size);
-    clearTimeout(this.#pauses.get(room));
-    this.#pauses.set(room, setTimeout(() => {
-      this.#pauses.delete(room);
+    clearTimeout(this.#pauses.get(place));
+    this.#pauses.set(place, setTimeout(() => {
+      this.#pauses.delete(place);
       this.#pump();
     }, ms));
     this.#emit({ type: "paused", room, message, code, until: Date.now() + ms });
@@ -582,6 +593,13 @@ export class Client {
     this.#phaseSince = this.#receivedAt = Date.now();
     this.#emit({ type: "state", ...state });
   }
+}
+
+const isUnderWay = ({ id }) => id !== undefined;
+
+// Where a message goes: a room, or a private conversation, which no room can be called like.
+function placeOf({ room, to }) {
+  return to === undefined ? room : `dm:${to}`;
 }
 
 // Whether the command is sent again later. A refusal by one room holds back that room's messages; for any

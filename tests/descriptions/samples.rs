@@ -270,6 +270,7 @@ fn session_events() -> Vec<Event> {
     let back = |recovery| ResumedRoom { room: room(), recovery, missed: 0, position: position.clone(), read: 42 };
     let reasons = [Recovery::Whole, Recovery::EpochChanged, Recovery::TooOld, Recovery::Unavailable];
     let gone = [Recovery::RoomFailed, Recovery::Removed].map(|recovery| ResumedRoom::lost(room(), recovery));
+    let room_rate = Some(1_000);
     let joined = |recovery| Event::Joined {
         room: room(),
         epoch: "e5b1f".into(),
@@ -279,6 +280,7 @@ fn session_events() -> Vec<Event> {
         members: vec![user("Bob")],
         count: 1,
         recovery,
+        rate: room_rate.filter(|_| recovery == Recovery::Whole),
     };
     let resumed =
         |room| Event::Resumed { user: user("Alice"), session: 31, resume: "4dadaa3d".into(), rooms: vec![room] };

@@ -1,7 +1,10 @@
 // roomd.js in Node, against a real server behind a relay that cuts connections.
 
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { after, before, beforeEach, afterEach, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { RoomdError } from "../../src/page/roomd.js";
 import { connect } from "./harness/client.mjs";
 import { require } from "./harness/packages.mjs";
@@ -278,6 +281,40 @@ test("as many messages are on their way as the rate surely allows, and keep thei
     far.end();
   } finally {
     await own.end();
+  }
+});
+
+test("messages to a room with a rate that came into force meanwhile keep their order", async () => {
+  const folder = await mkdtemp(`${tmpdir()}/roomd-rate-`);
+  const config = `${folder}/roomd.toml`;
+  await writeFile(config, "rate_per_s = 0\n");
+  const own = await Server.start("--config", config);
+  try {
+    const far = await Relay.to(own);
+    const [ann, bob] = [come(far.ws, { user: "Ann" }), come(`${own.http.replace("http", "ws")}/ws`, { user: "Bob" })];
+    await Promise.all([ann.phase("online"), bob.phase("online")]);
+    await writeFile(config, "rate_per_s = 0\nroom_rate_per_s = 20\n");
+    await own.reload();
+    assert.equal(ann.client.limits.room_rate, undefined, "it was told before");
+    await Promise.all([bob.client.join("later"), ann.client.join("later")]);
+    far.delay(100); // so several are on their way when the first is refused, and a token for the room flows in between
+    for (const say of [(text) => ann.client.publish("later", text), (text) => ann.client.whisper("Bob", text)]) {
+      const sent = [];
+      for (const text of numbers(1, 50)) {
+        sent.push(say(text));
+        await pause(5);
+      }
+      await Promise.all(sent);
+    }
+    await bob.until(({ type, message }) => type === "message" && message === "50");
+    await bob.until(({ type, message }) => type === "private" && message === "50");
+    assert.deepEqual(bob.texts("later"), numbers(1, 50));
+    assert.deepEqual(bob.events.filter(({ type }) => type === "private").map(({ message }) => message), numbers(1, 50));
+    for (const { client } of clients) client.close();
+    far.end();
+  } finally {
+    await own.end();
+    await rm(folder, { recursive: true });
   }
 });
 

@@ -173,7 +173,7 @@ fn a_room_takes_so_much_from_all_of_its_clients_together() {
     let server = crowded();
     let mut jo = WebSocketClient::open(&server, "/ws?user=Jo&format=json");
     assert_eq!(jo.event_of("welcome")["limits"]["room_rate"], rate(5, 5));
-    jo.ask(json!({"type": "join", "room": "den"}));
+    assert_eq!(jo.ask(json!({"type": "join", "room": "den"}))["room_rate"], rate(5, 5));
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let said = json!({"type": "message", "room": "den", "message": "hi"});
     let refusal = loop {

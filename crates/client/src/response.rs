@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::message::Message;
 use super::presence::Presence;
+use super::server_event::Rate;
 
 /// Identifies a request; the response carries it. Counts from 1 in each client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +60,8 @@ pub struct Joined {
     pub(super) recovered: bool,
     /// Why it does not.
     pub(super) reason: Option<String>,
+    /// What all clients of the room may say together, if there is a limit that counts this one.
+    pub(super) room_rate: Option<Rate>,
 }
 
 fn yes() -> bool {

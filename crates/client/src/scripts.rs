@@ -269,11 +269,13 @@ fn after_a_refusal_for_rate_the_message_is_sent_again_and_nothing_overtakes_it()
 fn where_a_rate_may_refuse_a_message_the_next_one_waits_for_its_answer() {
     let no_limit = json!({"rate": {"per_s": 0}});
     let of_rooms = json!({"rate": {"per_s": 0}, "room_rate": {"per_s": 100}});
-    for (limits, at_once) in [(no_limit, 2), (of_rooms, 1)] {
+    let here = json!({"per_s": 100});
+    for (limits, room_rate, at_once) in [(&no_limit, None, 2), (&of_rooms, None, 1), (&no_limit, Some(here), 1)] {
         let mut play = Play::in_room();
         play.breaks();
         play.comes_back(json!({"limits": limits}));
-        play.hears(&json!({"type": "joined", "id": 3, "room": "r", "epoch": "e", "seq": 5, "recovered": true}));
+        let joined = json!({"type": "joined", "id": 3, "room": "r", "epoch": "e", "seq": 5, "room_rate": room_rate});
+        play.hears(&joined);
         play.outputs();
         play.asks(publish("a"));
         play.asks(publish("b"));

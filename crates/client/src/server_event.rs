@@ -97,7 +97,7 @@ pub struct Limits {
     pub room_rate: Option<Rate>,
 }
 
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Rate {
     pub per_s: u32,
 }

@@ -101,7 +101,7 @@ impl Subscription {
         self.epoch = epoch.or(self.epoch.take());
         let epoch = self.epoch.clone().unwrap_or_default();
         let (seq, members, count) = (self.replay_end, Vec::new(), None);
-        Joined { room, epoch, seq, read, members, count, missed, recovered: true, reason: None }
+        Joined { room, epoch, seq, read, members, count, missed, recovered: true, reason: None, room_rate: None }
     }
 
     /// The session was resumed with this room in it, but the missed messages are lost. The position is
@@ -151,6 +151,7 @@ mod tests {
             missed: 0,
             recovered: reason.is_none(),
             reason: reason.map(str::to_owned),
+            room_rate: None,
         }
     }
 

@@ -76,7 +76,9 @@ pub struct Room {
     /// Members beyond which receipts are not announced.
     receipts_members_max: usize,
     drafts: Vec<Draft>,
-    /// What clients may still say together.
+    /// What clients may say together in a second, and at once; 0: no limit.
+    rate_per_s: u32,
+    /// What is left of that.
     rate: Bucket,
     /// The newest message of each key, where the store keeps nothing.
     last_values: LastValues,
@@ -109,6 +111,7 @@ impl Room {
             operators: Operators::default(),
             receipts_members_max: limits.receipts_members_max,
             drafts: Vec::new(),
+            rate_per_s: limits.room_rate_per_s,
             rate: Bucket::new(limits.room_rate_per_s, limits.room_rate_per_s),
             last_values: LastValues::default(),
             // Those of a room without a store are given to a new member at once.

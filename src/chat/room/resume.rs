@@ -63,7 +63,7 @@ impl Room {
         effects: &mut Vec<Effect>,
     ) {
         let (recovery, shown, after) = self.initial_events(options);
-        let answer = visibility.is_answered().then(|| self.joined(user, after, recovery));
+        let answer = visibility.is_answered().then(|| self.joined((id, user), after, recovery));
         let until = self.ring.newest();
         match options.since {
             Some(Position { seq: after, .. }) if self.kept && recovery == Recovery::Whole => {
@@ -83,7 +83,8 @@ impl Room {
     }
 
     /// The answer to a join.
-    pub(super) fn joined(&self, user: &UserName, after: u64, recovery: Recovery) -> Event {
+    pub(super) fn joined(&self, (id, user): (MemberId, &UserName), after: u64, recovery: Recovery) -> Event {
+        let is_counted = self.rate_per_s > 0 && self.members.member(id).is_some_and(|member| !member.has_own_rate);
         Event::Joined {
             room: self.name.clone(),
             epoch: Arc::clone(&self.epoch),
@@ -93,6 +94,7 @@ impl Room {
             members: self.members.names(),
             count: self.members.users(),
             recovery,
+            rate: is_counted.then_some(self.rate_per_s),
         }
     }
 

@@ -195,8 +195,8 @@ fn give_program<'e>(recipient: &dyn Recipient, mut events: impl Iterator<Item = 
 /// The answer to a join with what has become of the replay, and the number after which it begins.
 fn recovered(answer: Event, begin: u64, whole: Recovery) -> Event {
     match answer {
-        Event::Joined { room, epoch, seq, read, members, count, .. } => {
-            Event::Joined { room, epoch, seq, after: begin, read, members, count, recovery: whole }
+        Event::Joined { room, epoch, seq, read, members, count, rate, .. } => {
+            Event::Joined { room, epoch, seq, after: begin, read, members, count, recovery: whole, rate }
         }
         other => other,
     }

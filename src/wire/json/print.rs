@@ -44,9 +44,9 @@ fn print_object(event: &Event, id: Option<&Id>, (place, data_apart): (&str, bool
         | Event::ReceiptsAsked { .. }
         | Event::Reached { .. } => return false,
         Event::Welcome(welcome) => welcome_fields(object("welcome", out), welcome),
-        Event::Joined { room, epoch, seq, read, members, count, recovery, .. } => {
+        Event::Joined { room, epoch, seq, read, members, count, recovery, rate, .. } => {
             let object = object("joined", out).field(place, room.as_str()).field("epoch", &**epoch);
-            joined_fields(object.field("seq", seq).field("read", read), members, *count, *recovery)
+            joined_fields(object.field("seq", seq).field("read", read), members, *count, *recovery, *rate)
         }
         Event::Left { room } => object("left", out).field(place, room.as_str()),
         Event::Subscribed { pattern } => object("subscribed", out).field("pattern", pattern.as_str()),
@@ -354,12 +354,19 @@ pub fn receipts_body(room: &RoomName, seq: u64, marks: &[ReceiptMark]) -> Vec<u8
     out
 }
 
-fn joined_fields<'a>(object: Object<'a>, members: &[UserName], count: usize, recovery: Recovery) -> Object<'a> {
+fn joined_fields<'a>(
+    object: Object<'a>,
+    members: &[UserName],
+    count: usize,
+    recovery: Recovery,
+    rate: Option<u32>,
+) -> Object<'a> {
     object
         .field("members", &members.iter().map(UserName::as_str).collect::<Vec<_>>())
         .field("count", &count)
         .field("recovered", &recovery.reason().is_none())
         .maybe("reason", recovery.reason())
+        .maybe("room_rate", rate.map(|per_s| rate_object(Rate { burst: per_s, per_s })))
 }
 
 fn returned_fields<'a>(object: Object<'a>, resumed: &ResumedRoom) -> Object<'a> {

@@ -8,6 +8,7 @@ export class Relay {
   #pairs = new Set();
   #up = true;
   #dropsReplies = false;
+  #delayMs = 0;
   #cuts = {}; // "client" or "server" → bytes from there until the connection is cut
   port;
 
@@ -41,7 +42,7 @@ export class Relay {
         const left = this.#cuts[from];
         if (left === undefined || left > bytes.length) {
           if (left !== undefined) this.#cuts[from] -= bytes.length;
-          return other.write(bytes);
+          return this.#delayMs ? void setTimeout(() => other.write(bytes), this.#delayMs) : other.write(bytes);
         }
         delete this.#cuts[from];
         // The bytes before the cut arrive, and then the reset.
@@ -66,6 +67,11 @@ export class Relay {
   restore() {
     this.#up = true;
     this.#dropsReplies = false;
+  }
+
+  // From now on everything takes so long, in each direction.
+  delay(ms) {
+    this.#delayMs = ms;
   }
 
   // Cuts the connection, once, after this many bytes from the "client" or the "server".

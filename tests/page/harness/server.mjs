@@ -52,6 +52,16 @@ export class Server {
     throw new Error(`the server did not start: ${Buffer.concat(said)}`);
   }
 
+  // Has it read its settings again.
+  async reload() {
+    let log = "";
+    const loaded = new Promise((resolve) => {
+      this.#process.stderr.on("data", (bytes) => (log += bytes).includes("settings loaded anew") && resolve());
+    });
+    this.#process.kill("SIGHUP");
+    await loaded;
+  }
+
   async stop(signal = "SIGTERM") {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const ended = once(this.#process, "exit");

@@ -196,3 +196,37 @@ test("a pattern is subscribed to on each connection, unless the session goes on,
   sockets[3].receive({ type: "welcome", user: "Ann" });
   assert.deepEqual(subscribes(sockets[3]), []);
 });
+
+const sentTexts = (type) => sockets[0].sent.filter((each) => each.type === type).map(({ message }) => message);
+const reply = (event, text) => sockets[0].receive({ ...event, id: sockets[0].sent.findLast(({ message }) => message === text).id });
+
+test("messages to a room that says its rate when it is joined go one by one, and those to others do not wait for them", async () => {
+  const client = clientOf();
+  await settled();
+  sockets[0].receive({ type: "welcome", user: "Ann", limits: { rate: { burst: 10, per_s: 0 } } });
+  for (const [room, more] of [["narrow", { room_rate: { burst: 20, per_s: 20 } }], ["wide", {}]]) {
+    client.join(room);
+    const { id } = sockets[0].sent.findLast(({ type }) => type === "join");
+    sockets[0].receive({ type: "joined", id, room, epoch: "e", seq: 0, members: [], count: 0, recovered: true, ...more });
+  }
+  for (const text of ["n1", "n2"]) client.publish("narrow", text);
+  for (const text of ["w1", "w2"]) client.publish("wide", text);
+  assert.deepEqual(sentTexts("message"), ["n1", "w1", "w2"]);
+  reply({ type: "error", code: "rate_limited", room: "narrow", message: "…", retry_after_ms: 0 }, "n1");
+  assert.deepEqual(sentTexts("message"), ["n1", "w1", "w2"], "what would overtake it waits");
+  await settled();
+  reply({ type: "sent", room: "narrow", seq: 1 }, "n1");
+  assert.deepEqual(sentTexts("message"), ["n1", "w1", "w2", "n1", "n2"]);
+});
+
+test("a private message that its conversation refuses for now is sent again when it says, and others are not held back", async () => {
+  const client = clientOf();
+  await settled();
+  sockets[0].receive({ type: "welcome", user: "Ann", limits: { rate: { burst: 10, per_s: 0 } } });
+  for (const text of ["b1", "b2"]) client.whisper("Bob", text);
+  assert.deepEqual(sentTexts("private"), ["b1"], "it could have a rate of its own");
+  reply({ type: "error", code: "rate_limited", room: "dm:Ann:Bob", message: "…", retry_after_ms: 3_600_000 }, "b1");
+  client.whisper("Cleo", "c1");
+  client.publish("r", "r1");
+  assert.deepEqual([sentTexts("private"), sentTexts("message")], [["b1", "c1"], ["r1"]]);
+});

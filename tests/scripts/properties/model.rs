@@ -88,6 +88,7 @@ impl Model {
             count: members.len(),
             members,
             recovery,
+            rate: None,
         };
         if announced {
             self.tell(id, mark, joined);

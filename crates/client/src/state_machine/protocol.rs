@@ -216,6 +216,10 @@ impl StateMachine {
     fn joined(&mut self, id: Option<u64>, mut joined: Joined) {
         let room = joined.room.clone();
         let ping = self.next_frame_id();
+        if joined.room_rate.is_some() {
+            // It was opened with other settings than those that the welcome told.
+            self.pending.set_rate_limited(true);
+        }
         if let Some(subscription) = self.rooms.get_mut(&room) {
             let gap = subscription.rejoin(&mut joined);
             // A join that the program has sent twice is a request all the same.

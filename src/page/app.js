@@ -73,12 +73,13 @@ function fetchChat() {
 
 // Loads what the first render does without.
 async function loadLazy() {
-  const modules = ["call-controller", "token-renewal", "page-updates", "saved-messages", "display-names", "focus"];
+  const modules = ["call-controller", "token-renewal", "page-updates", "saved-messages", "display-names", "focus", "other-tabs"];
   const load = () => Promise.all([...modules.map(loadModule), chat.history, chat.encryption, chat.notifications, chat.moderation, chat.changes, loadAll()]);
-  const [{ CallController }, { renewToken }, { watchForUpdates }, { SavedMessages }, { followDisplayNames }, { keepFocus }] = await eventually(chat, load);
+  const [{ CallController }, { renewToken }, { watchForUpdates }, { SavedMessages }, { followDisplayNames }, { keepFocus }, { followOtherTabs }] = await eventually(chat, load);
   renewToken(chat, (me) => (storage.me = me));
   followDisplayNames(chat);
   keepFocus();
+  followOtherTabs(chat, storage);
   // A browser may keep both from a page: it then opens with the server alone.
   for (const started of [watchForUpdates(chat), SavedMessages.start(chat)]) started.catch(() => {});
   // Over plain HTTP, browsers give a page neither the microphone nor the camera.

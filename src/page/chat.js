@@ -5,15 +5,14 @@
 // change that a view may show.
 
 import { Client } from "./roomd.js";
-import { addressOf, privateRoom } from "./names.js";
-import { loadModule, UNREACHABLE } from "./loading.js";
+import { privateRoom } from "./names.js";
+import { loadModule } from "./loading.js";
 import { Room, entryOf, keyOf, textOf, validTime } from "./room.js";
 import { MessageSender } from "./message-sender.js";
 
 const HISTORY_ACTIVE = 50; // messages requested when the active room is joined
 export const HISTORY_BACKGROUND = 10; // and for the others, for their last message: the newest may be deleted, or reactions
 const SAVE_MS = 500;
-const GET_MS = 20_000; // without a response for this long, a resource cannot be loaded
 const RECEIPT_MS = 300; // receipts are sent at most this often
 
 export class Chat {
@@ -49,7 +48,6 @@ export class Chat {
     this.settings = storage.settings(me.name);
     this.client = new Client(url, { user: me.name, token: () => me.token, diagnose });
     this.sender = new MessageSender(this, storage);
-    storage.watch(me.name, () => this.#syncSettings());
     globalThis.addEventListener?.("pagehide", () => this.#saveTimer && this.#saveReadPositions());
     for (const [type, listener] of Object.entries(handlers)) {
       this.client.on(type, (event) => {
@@ -177,21 +175,6 @@ export class Chat {
     this.settings = this.#storage.update(this.me, change);
   }
 
-  // Another tab has changed the settings: opens and leaves the same rooms here, takes over what was read,
-  // and which rooms are encrypted.
-  #syncSettings() {
-    const before = this.settings;
-    this.settings = this.#storage.settings(this.me);
-    for (const { kind, name } of this.settings.rooms) if (!this.rooms.has(keyOf(kind, name))) this.subscribe(this.open(kind, name));
-    for (const room of [...this.rooms.values()]) {
-      if (isAmong(before.rooms, room) && !isAmong(this.settings.rooms, room)) this.leave(room);
-      const read = this.settings.read[room.key];
-      if (read && read.epoch === room.epoch) room.markRead(read.seq);
-      if (this.isEncrypted(room)) this.decryptAll(room);
-    }
-    this.changed();
-  }
-
   // Begins to receive a room's events, whether or not it is shown.
   subscribe(room) {
     if (room.kind === "private") this.load(room, "catchUp");
@@ -259,21 +242,12 @@ export class Chat {
 
   // The same with a body.
   post(path, body) {
-    return this.#fetch(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+    return this.#fetch(path, { method: "POST", body: JSON.stringify(body) });
   }
 
   async #fetch(path, request, signal) {
-    const { token } = this.identity;
-    const headers = { ...request.headers, ...(token && { authorization: `Bearer ${token}` }) };
-    const timeout = AbortSignal.timeout(GET_MS);
-    try {
-      const response = await fetch(addressOf(path), { ...request, headers, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
-      const body = await response.json();
-      if (response.ok) return body;
-      throw new Error(body.error?.message ?? response.statusText);
-    } catch (error) {
-      throw error.name === "Error" ? error : new Error(UNREACHABLE); // the browser's own messages are no help
-    }
+    const { fetchResource } = await loadModule("http-api");
+    return fetchResource(path, request, this.identity.token, signal);
   }
 
   // Marks the active room as read if its end is in view.
@@ -436,7 +410,7 @@ export class Chat {
 // Handled by a lazy part.
 const MODERATION_EVENTS = ["removed", "invited", "admitted", "role", "muted", "unmuted", "settings", "about", "described", "pinned", "unpinned"];
 
-function isAmong(rooms, room) {
+export function isAmong(rooms, room) {
   return rooms.some(({ kind, name }) => keyOf(kind, name) === room.key);
 }
 

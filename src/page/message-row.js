@@ -3,10 +3,9 @@
 
 import { Avatar, Component, html, Icon, names, User } from "./html.js";
 import { lazy } from "./loading.js";
-import { mentions, singleLine } from "./markup.js";
-import { titleOf } from "./names.js";
+import { mentions } from "./markup.js";
 import { isKeyMessage } from "./room.js";
-import { formatDay, formatFull, formatTime, isSameDay, localizeTimes } from "./time-format.js";
+import { formatDay, formatFull, formatTime, isSameDay } from "./time-format.js";
 
 const MessageText = lazy("message-text", "MessageText", {
   meanwhile: ({ text }) => html`<div class="text" dir="auto">${text.slice(0, MEANWHILE_CHARS)}</div>`,
@@ -14,15 +13,15 @@ const MessageText = lazy("message-text", "MessageText", {
 const MessageToolbar = lazy("message-toolbar", "MessageToolbar");
 
 const CallRow = lazy("call-row", "CallRow");
+const Data = lazy("message-parts", "Data");
+const EncryptionMark = lazy("message-parts", "EncryptionMark");
+const Failure = lazy("message-parts", "Failure");
+const KeyNotice = lazy("message-parts", "KeyNotice");
+const Quote = lazy("message-parts", "Quote");
+const Reactions = lazy("message-parts", "Reactions");
+const Unreadable = lazy("message-parts", "Unreadable");
 
 const MEANWHILE_CHARS = 2_000; // shown of a text before its formatting is known
-
-const UNREADABLE = {
-  "no-key": "This device does not have the key to this message",
-  damaged: "This message was altered in transit, or does not belong here",
-  forged: "This message is not from the user that it names",
-  repeated: "The server delivered this message twice",
-};
 
 const GROUP_MS = 5 * 60_000; // messages of one user that are closer together than this are grouped
 
@@ -40,14 +39,12 @@ export class MessageRow extends Component {
       ${newDay && html`<p class="day"><span>${formatDay(entry.at)}</span></p>`}
       ${isFirstEncrypted && html`<p class="day"><span>Messages before this are not encrypted</span></p>`}
       ${isFirstUnread && html`<p class="divider"><span>New</span></p>`}
-      ${entry.notice === "call" ? html`<${CallRow} entry=${entry} me=${props.me} actions=${props.actions} />` : entry.notice ? notice(entry) : isKeyMessage(entry) ? keyMessage(entry) : message(props, grouped)}
+      ${entry.notice === "call" ? html`<${CallRow} entry=${entry} me=${props.me} actions=${props.actions} />` : entry.notice ? notice(entry) : isKeyMessage(entry) ? html`<${KeyNotice} entry=${entry} onResize=${props.actions.resized} />` : message(props, grouped)}
     </div>`;
   }
 }
 
 const isMention = ({ entry, me }) => entry.user !== me && !entry.deleted && entry.text && mentions(entry.text, me);
-
-const REACTIONS_SHOWN = 12;
 
 const COMPARED = ["called", "reactions", "repliedTo", "entry", "before", "encrypted", "isFirstUnread", "isFirstEncrypted", "active", "target", "receipts", "me", "room", "canModerate"];
 
@@ -63,13 +60,13 @@ function message(props, grouped) {
     ${grouped ? html`<span class="grouped-time" aria-hidden="true"><time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time></span>` : html`<${Avatar} of=${user} />`}
     <div class="message-body" data-own=${user === me || undefined}>
       <p class=${grouped ? "visually-hidden" : "head"}><${User} of=${user} /> <time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time></p>
-      ${entry.replyTo !== undefined && !deleted && quote(props)}
+      ${entry.replyTo !== undefined && !deleted && html`<${Quote} ...${props} onResize=${actions.resized} />`}
       ${deleted ? html`<p class="text placeholder" dir="auto">Message deleted${note && `: ${note}`}</p>` : body(props)}
-      ${!deleted && reactions(props)}
-      ${state === "failed" && failed(props)}
+      ${!deleted && props.reactions?.size > 0 && html`<${Reactions} ...${props} onResize=${actions.resized} />`}
+      ${state === "failed" && html`<${Failure} ...${props} onResize=${actions.resized} />`}
     </div>
     <span class="message-status">
-      ${!deleted && encryptionMark(entry, props.encrypted)}
+      ${!deleted && (entry.opened || props.encrypted) && html`<${EncryptionMark} ...${props} />`}
       ${edited && !deleted && html`<span class="edited" title=${formatFull(edited)}>edited</span>`}
       ${state === "waiting" && html`<span class="tick" role="img" aria-label="Waiting to be sent" title="Waiting to be sent"><${Icon} name="wait" /></span>`}
       ${receipts && tick(receipts, () => actions.receipts(entry), active)}
@@ -78,36 +75,10 @@ function message(props, grouped) {
 }
 
 function body({ entry: { seq, text, data, cipher, opened }, me, actions }) {
-  if (data) return html`<p class="text">${text} <button type="button" class="quiet" onClick=${() => save(data, `message-${seq}.bin`)}>Save</button></p>`;
+  if (data) return html`<${Data} seq=${seq} text=${text} data=${data} onResize=${actions.resized} />`;
   if (cipher && !opened && !text) return html`<p class="text placeholder">Decrypting…</p>`;
-  if (opened?.state === "unreadable") return html`<p class="text placeholder"><${Icon} name="lock" /> ${UNREADABLE[opened.reason]}</p>`;
+  if (opened?.state === "unreadable") return html`<${Unreadable} reason=${opened.reason} onResize=${actions.resized} />`;
   return html`<${MessageText} text=${text} me=${me} onResize=${actions.resized} />`;
-}
-
-// Has the browser save bytes as a file.
-function save(data, name) {
-  const href = URL.createObjectURL(new Blob([data], { type: "application/octet-stream" }));
-  Object.assign(document.createElement("a"), { href, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 60_000); // the browser reads it later
-}
-
-// How the message was encrypted, and by whom.
-function encryptionMark({ opened, seq, cipher }, encrypted) {
-  const [level, label] =
-    opened?.state === "verified" ? ["verified", "Encrypted, from a verified device"]
-    : opened?.state === "encrypted" && opened.device.trust === "new" ? ["doubtful", "Encrypted, but from a new device: compare its safety number"]
-    : opened?.state === "encrypted" && opened.late ? ["doubtful", "Encrypted with a key that had been replaced"]
-    : opened?.state === "encrypted" ? ["encrypted", "Encrypted"]
-    : encrypted && !cipher && seq !== undefined ? ["plain", "Not encrypted"]
-    : [];
-  if (!level) return undefined;
-  return html`<span class="encryption-mark" data-level=${level} role="img" aria-label=${label} title=${label}>${level === "plain" ? "not encrypted" : html`<${Icon} name="lock" />`}</span>`;
-}
-
-function failed({ entry, actions }) {
-  return html`<p class="failed">Not sent: ${localizeTimes(entry.reason)}.
-    <button type="button" class="quiet" onClick=${() => actions.retry(entry)}>Try again</button>
-    <button type="button" class="quiet" onClick=${() => actions.discard(entry)}>Remove</button></p>`;
 }
 
 function tick(receipts, onClick, active) {
@@ -116,29 +87,6 @@ function tick(receipts, onClick, active) {
   const label = text.charAt(0).toUpperCase() + text.slice(1);
   return html`<button type="button" class="tick" data-level=${level} aria-label=${label} title=${label} tabindex=${active ? 0 : -1} onClick=${onClick}>
     ${count}<${Icon} name=${level === "sent" ? "tick" : "ticks"} /></button>`;
-}
-
-// The message that this one replies to; a click scrolls to it.
-function quote({ entry: { replyTo }, repliedTo, actions }) {
-  return html`<button type="button" class="quote" onClick=${() => actions.show(replyTo)}>
-    ${repliedTo ? html`<${User} of=${repliedTo.user} /> <span dir="auto">${repliedTo.deleted ? "Message deleted" : singleLine(repliedTo.text, 160)}</span>` : "An earlier message"}</button>`;
-}
-
-// The reactions: each emoji once, with the users.
-function reactions({ entry, reactions, me, actions }) {
-  if (!reactions?.size) return undefined;
-  const byEmoji = new Map();
-  for (const { user, text } of reactions.values()) if (text) byEmoji.set(text, [...(byEmoji.get(text) ?? []), user]);
-  return html`<p class="reactions">${[...byEmoji].slice(0, REACTIONS_SHOWN).map(([emoji, users]) => {
-    const label = `${emoji} ${users.length}, by ${users.slice(0, 5).map(titleOf).join(", ")}${users.length > 5 ? ` and ${users.length - 5} more` : ""}`;
-    return html`<button type="button" key=${emoji} aria-pressed=${users.includes(me)} aria-label=${label} title=${label} onClick=${() => actions.react(entry, emoji)}>
-      <bdi>${singleLine(emoji, 16)}</bdi> ${users.length}</button>`;
-  })}</p>`;
-}
-
-function keyMessage({ user, at, opened }) {
-  const what = !opened.rekey ? " can now read encrypted messages here" : opened.rekey.adopted ? " changed the key" : " changed the key, but this device did not receive the new one";
-  return html`<p class="notice-text"><${User} of=${user} />${what} ${noticeTime(at)}</p>`;
 }
 
 function notice(entry) {
@@ -152,4 +100,4 @@ function notice(entry) {
   return html`<p class="notice-text">${sentences} ${noticeTime(entry.at)}</p>`;
 }
 
-const noticeTime = (at) => html`<time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time>`;
+export const noticeTime = (at) => html`<time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time>`;

@@ -15,7 +15,7 @@ class Host {
 
   device() {
     const settings = { rooms: [], read: {}, secret: {}, levels: {}, bookmarked: {} };
-    const storage = { settings: () => settings, update: (_, change) => (change(settings), settings), tab: () => ({ unsent: [], drafts: {} }), saveTab() {}, watch() {} };
+    const storage = { settings: () => settings, update: (_, change) => (change(settings), settings), tab: () => ({ unsent: [], drafts: {} }), saveTab() {} };
     const chat = new Chat(storage, { name: "Ann", token: "t" }, "ws://127.0.0.1/ws", { changed() {} });
     const device = { chat, online: false };
     chat.subscribe = () => {};

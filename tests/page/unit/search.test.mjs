@@ -77,7 +77,7 @@ test("earlier results are marked while a search runs, and cleared by an error or
 });
 
 test("a request that fails has a reason for people", async () => {
-  const storage = { settings: () => ({ rooms: [], read: {}, secret: {} }), tab: () => ({ unsent: [], drafts: {} }), watch() {} };
+  const storage = { settings: () => ({ rooms: [], read: {}, secret: {} }), tab: () => ({ unsent: [], drafts: {} }) };
   globalThis.WebSocket ??= class {};
   const chat = new Chat(storage, { name: "Ann" }, "ws://127.0.0.1/ws", { changed() {} });
   const { fetch } = globalThis;

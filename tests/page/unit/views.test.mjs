@@ -25,7 +25,7 @@ await loadAll();
 // A chat without a connection, in these rooms; the first is active.
 function chatIn(...rooms) {
   const settings = { rooms: [], read: {}, secret: {}, levels: {}, bookmarked: {} };
-  const storage = { settings: () => settings, update: (_, change) => (change(settings), settings), tab: () => ({ unsent: [], drafts: {} }), saveTab() {}, watch() {} };
+  const storage = { settings: () => settings, update: (_, change) => (change(settings), settings), tab: () => ({ unsent: [], drafts: {} }), saveTab() {} };
   const chat = new Chat(storage, { name: "Ann" }, "ws://127.0.0.1/ws", { changed() {} });
   for (const name of rooms) chat.open("room", name).enter({ epoch: "e", seq: 0, members: ["Ann"], count: 1 });
   chat.active = chat.roomOf(rooms[0]);

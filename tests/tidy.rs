@@ -6,6 +6,8 @@
 
 #[path = "tidy/circles.rs"]
 mod circles;
+#[path = "tidy/sections.rs"]
+mod sections;
 #[path = "tidy/source.rs"]
 mod source;
 #[path = "tidy/words.rs"]

@@ -205,12 +205,18 @@ fn a_message_that_no_member_of_a_group_is_given_is_not_done() {
     assert_eq!(report.faults, Faults { undone: 1, ..Faults::default() }, "{report}");
 }
 
+/// The first load in which a member leaves with a message undone that the server lies about, which depends on when they leave. Of a
+/// load without one the server has kept its promises.
+fn left_undone(lie: Lie) -> Report {
+    (0..50).map(|_| shared(lie, 50)).find(|report| !report.kept).expect("somebody leaves with a message undone")
+}
+
 #[test]
 fn what_a_member_leaves_undone_is_given_to_another_and_says_so() {
-    let report = shared(Lie::Unmarked, 50);
+    let report = left_undone(Lie::Unmarked);
     let Faults { unmarked, .. } = report.faults;
     assert!(unmarked > 0 && report.faults == Faults { unmarked, ..Faults::default() }, "{report}");
-    let report = shared(Lie::Abandon, 50);
+    let report = left_undone(Lie::Abandon);
     let Faults { undone, .. } = report.faults;
     assert!(undone > 0 && report.faults == Faults { undone, ..Faults::default() }, "{report}");
 }

@@ -27,7 +27,7 @@ $$;
 
 -- Numbers drafts of several rooms and stores them: all or none, in one statement and so in one transaction.
 --   p_rooms: ids; 0 where the broker knows of no row, which is inserted. p_names: their names. p_epochs: the epochs that the
---   brokers know. p_version: the versions that they know. p_drafts: how many drafts each has.
+--   brokers know. p_version: the versions that they know.
 --   d_room: the index of the room. d_place: the draft's place among those of its room.
 --   d_deed: 0 publish, 1 edit (d_about: the number; d_rules: it may be another's), 2 change the policy, 3 end the room
 --   (d_body: the new epoch), in the order of the drafts.
@@ -37,7 +37,7 @@ $$;
 --   8 a conflict (the newest message is another one: the outcome's number), 9 the same of the key, 10 too many keys, 11 the
 --   room is of another epoch, or gone.
 CREATE OR REPLACE FUNCTION append_3(
-    p_journal bigint, p_batch bigint, p_rooms bigint[], p_names text[], p_epochs text[], p_version bigint[], p_drafts bigint[],
+    p_journal bigint, p_batch bigint, p_rooms bigint[], p_names text[], p_epochs text[], p_version bigint[],
     d_room int[], d_place bigint[], d_deed smallint[], d_usr text[], d_recipient text[], d_kind smallint[], d_at bigint[],
     d_mid bytea[], d_body bytea[], d_words tsvector[], d_reply bigint[], d_reaction bigint[], d_about bigint[], d_rules boolean[],
     d_change text[], d_if_seq bigint[], d_key bytea[], d_if_key_seq bigint[], d_keys_max bigint[]
@@ -197,7 +197,7 @@ CREATE OR REPLACE FUNCTION has_webhooks_1() RETURNS boolean LANGUAGE plpgsql AS 
 -- row. All in one statement, which takes half of the time of `append_3`. Returns where rooms stood before (index, newest number,
 -- version and id of each); NULL: nothing was stored, and `append_3` has to decide, since something else has happened: the batch was stored
 -- before, a room was changed, a message is a repeat, or there are webhooks.
---   Parameters as of `append_3`. The locks as well, and in the same order.
+--   Parameters as of `append_3`, and p_drafts: how many drafts each room has. The locks as well, and in the same order.
 CREATE OR REPLACE FUNCTION store_messages_1(
     p_journal bigint, p_batch bigint, p_rooms bigint[], p_epochs text[], p_version bigint[], p_drafts bigint[],
     d_room int[], d_place bigint[], d_usr text[], d_kind smallint[], d_at bigint[],

@@ -1,20 +1,17 @@
-//! A batch of drafts as the parameters of `append_3`, and its answers.
+//! A batch of drafts: stored as a set, or by `append_3` where something has to be decided, and its answers.
 //!
 //! Called by the journal, on its thread.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::draft_columns::DraftColumns;
 use super::journal::{AppendRequest, State};
 use super::link::{DatabaseLink, LinkError};
 use super::note::Head;
 use super::plain_messages;
-use super::policy::description_of;
-use super::row::{DELETED, TEXT, columns_of, number};
-use super::words::{Words, words_of};
-use crate::chat::policy::ModerationChange;
-use crate::chat::{Draft, Epoch, Operation, Outcome, Publication, RoomName};
-use crate::store::columns::{about_columns, ms, time};
+use crate::chat::{Epoch, Outcome, RoomName};
+use crate::store::columns::time;
 
 /// What became of the drafts of one room.
 #[derive(Debug, Default)]
@@ -52,30 +49,6 @@ impl AppendAnswer {
     }
 }
 
-/// The columns of the drafts.
-#[derive(Default)]
-struct Columns<'a> {
-    rooms: Vec<i32>,
-    places: Vec<i64>,
-    operations: Vec<i16>,
-    users: Vec<&'a str>,
-    recipients: Vec<Option<&'a str>>,
-    kinds: Vec<i16>,
-    times: Vec<i64>,
-    mids: Vec<Option<&'a [u8]>>,
-    bodies: Vec<Vec<u8>>,
-    words: Vec<Option<Words>>,
-    replies: Vec<Option<i64>>,
-    reactions: Vec<Option<i64>>,
-    about: Vec<Option<i64>>,
-    as_moderator: Vec<bool>,
-    changes: Vec<Option<String>>,
-    conditions: Vec<Option<i64>>,
-    keys: Vec<Option<&'a [u8]>>,
-    key_conditions: Vec<Option<i64>>,
-    keys_max: Vec<i64>,
-}
-
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub struct BatchAnswer {
@@ -95,29 +68,17 @@ pub fn store(
     batch: i64,
     appends: &[AppendRequest],
 ) -> Result<BatchAnswer, LinkError> {
-    if let Some(answer) = plain_messages::store(link, journal, batch, appends)? {
+    let c = &DraftColumns::of(appends)?;
+    if let Some(answer) = plain_messages::store(link, journal, batch, appends, c)? {
         return Ok(answer);
     }
-    let ids: Vec<_> = appends.iter().map(|append| append.standing.id).collect();
-    let names: Vec<_> = appends.iter().map(|append| append.room.as_str()).collect();
-    let epochs: Vec<_> = appends.iter().map(|append| &*append.standing.epoch).collect();
-    let versions: Vec<_> = appends.iter().map(|append| number(append.standing.version)).collect();
-    let counts: Vec<_> = appends.iter().map(|append| number(append.drafts.len() as u64)).collect();
-    let mut columns = Columns::default();
-    for (append, room) in appends.iter().zip(1..) {
-        for (draft, place) in append.drafts.iter().zip(1..) {
-            columns.push((room, place), draft)?;
-        }
-    }
-    let c = &columns;
-    let values: [&(dyn ToSql + Sync); 26] = [
+    let values: [&(dyn ToSql + Sync); 25] = [
         &journal,
         &batch,
-        &ids,
-        &names,
-        &epochs,
-        &versions,
-        &counts,
+        &c.ids,
+        &c.names,
+        &c.epochs,
+        &c.versions,
         &c.rooms,
         &c.places,
         &c.operations,
@@ -140,7 +101,7 @@ pub fn store(
     ];
     let sql =
         "SELECT i, what, a, b, c, usr FROM append_3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-        $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)";
+        $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)";
     let rows = link.query(sql, &values)?;
     answers(&rows, appends)
 }
@@ -203,58 +164,4 @@ fn outcome(row: &Row) -> Result<Option<Outcome>, LinkError> {
         }
         other => return Err(LinkError::Invalid(format!("the outcome {other:?} of a draft"))),
     }))
-}
-
-impl<'a> Columns<'a> {
-    fn push(&mut self, (room, place): (i32, i64), draft: &'a Draft) -> Result<(), LinkError> {
-        let (mut recipient, mut mid, mut about, mut seq, mut moderates, mut change, mut condition) =
-            (None, None, None, None, false, None, None);
-        let (mut key, mut key_condition) = (None, None);
-        let (what, kind, body, words) = match &draft.operation {
-            Operation::Publish {
-                to,
-                publication: Publication { body, about: of, mid: own, if_seq, key: of_key, if_key_seq, .. },
-            } => {
-                (recipient, mid, about, condition) = (to.as_ref(), own.as_ref(), *of, if_seq.map(number));
-                (key, key_condition) = (of_key.as_ref(), if_key_seq.map(number));
-                let (kind, bytes) = columns_of(body);
-                (0, kind, bytes.to_vec(), words_of(body))
-            }
-            Operation::Edit { seq: of, body, as_moderator } => {
-                (seq, moderates) = (Some(number(*of)), *as_moderator);
-                let (kind, bytes) = columns_of(body);
-                (1, kind, bytes.to_vec(), words_of(body))
-            }
-            Operation::Moderate(action) => {
-                change = Some(description_of(action));
-                if action.change == ModerationChange::Ended {
-                    let epoch = Epoch(getrandom::u64().map_err(|error| LinkError::System(error.into()))?);
-                    (3, DELETED, epoch.to_string().into_bytes(), None)
-                } else {
-                    (2, TEXT, Vec::new(), None)
-                }
-            }
-        };
-        let (reply, reaction) = about_columns(about);
-        self.rooms.push(room);
-        self.places.push(place);
-        self.operations.push(what);
-        self.users.push(draft.speaker.user.as_str());
-        self.recipients.push(recipient.map(|user| user.as_str()));
-        self.kinds.push(kind);
-        self.times.push(ms(draft.at));
-        self.mids.push(mid.map(|mid| mid.as_str().as_bytes()));
-        self.bodies.push(body);
-        self.words.push(words);
-        self.replies.push(reply);
-        self.reactions.push(reaction);
-        self.about.push(seq);
-        self.as_moderator.push(moderates);
-        self.changes.push(change);
-        self.conditions.push(condition);
-        self.keys.push(key.map(|key| key.as_str().as_bytes()));
-        self.key_conditions.push(key_condition);
-        self.keys_max.push(i64::try_from(draft.keys_max).unwrap_or(i64::MAX));
-        Ok(())
-    }
 }

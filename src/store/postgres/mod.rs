@@ -19,6 +19,7 @@ mod changes;
 mod check;
 mod cluster;
 mod devices;
+mod draft_columns;
 mod erasure;
 mod failover;
 mod hexadecimal;

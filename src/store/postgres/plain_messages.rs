@@ -6,27 +6,10 @@
 use tokio_postgres::types::ToSql;
 
 use super::batch::{AppendAnswer, BatchAnswer};
+use super::draft_columns::{DraftColumns, PUBLISH};
 use super::journal::{AppendRequest, State};
 use super::link::{DatabaseLink, LinkError};
-use super::row::{columns_of, number};
-use super::words::{Words, words_of};
-use crate::chat::{Draft, Mid, Operation, Outcome, Publication};
-use crate::store::columns::{about_columns, ms};
-
-/// The columns of the messages.
-#[derive(Default)]
-struct Columns<'a> {
-    rooms: Vec<i32>,
-    places: Vec<i64>,
-    users: Vec<&'a str>,
-    kinds: Vec<i16>,
-    times: Vec<i64>,
-    mids: Vec<Option<&'a [u8]>>,
-    bodies: Vec<&'a [u8]>,
-    words: Vec<Option<Words>>,
-    replies: Vec<Option<i64>>,
-    reactions: Vec<Option<i64>>,
-}
+use crate::chat::Outcome;
 
 /// Stores the batch under this number, all of it or nothing. `None`: nothing was stored, since something has to be decided.
 ///
@@ -37,19 +20,18 @@ pub fn store(
     journal: i64,
     batch: i64,
     appends: &[AppendRequest],
+    c: &DraftColumns<'_>,
 ) -> Result<Option<BatchAnswer>, LinkError> {
-    let Some(c) = columns(appends) else { return Ok(None) };
-    let ids: Vec<_> = appends.iter().map(|append| append.standing.id).collect();
-    let epochs: Vec<_> = appends.iter().map(|append| &*append.standing.epoch).collect();
-    let versions: Vec<_> = appends.iter().map(|append| number(append.standing.version)).collect();
-    let counts: Vec<_> = appends.iter().map(|append| number(append.drafts.len() as u64)).collect();
+    if !is_plain(appends, c) {
+        return Ok(None);
+    }
     let values: [&(dyn ToSql + Sync); 16] = [
         &journal,
         &batch,
-        &ids,
-        &epochs,
-        &versions,
-        &counts,
+        &c.ids,
+        &c.epochs,
+        &c.versions,
+        &c.counts,
         &c.rooms,
         &c.places,
         &c.users,
@@ -67,40 +49,15 @@ pub fn store(
     states.map(|states| answer(&states, appends)).transpose()
 }
 
-/// `None`: at least one of them is no such message.
-fn columns(appends: &[AppendRequest]) -> Option<Columns<'_>> {
-    let mut columns = Columns::default();
-    for (append, room) in appends.iter().zip(1..) {
-        if append.standing.id == 0 || append.room.is_conversation() {
-            return None;
-        }
-        for (draft, place) in append.drafts.iter().zip(1..) {
-            columns.push((room, place), draft)?;
-        }
-    }
-    Some(columns)
-}
-
-impl<'a> Columns<'a> {
-    fn push(&mut self, (room, place): (i32, i64), draft: &'a Draft) -> Option<()> {
-        let Operation::Publish { to: None, publication } = &draft.operation else { return None };
-        let Publication { body, about, mid, if_seq: None, key: None, if_key_seq: None, .. } = publication else {
-            return None;
-        };
-        let (kind, bytes) = columns_of(body);
-        let (reply, reaction) = about_columns(*about);
-        self.rooms.push(room);
-        self.places.push(place);
-        self.users.push(draft.speaker.user.as_str());
-        self.kinds.push(kind);
-        self.times.push(ms(draft.at));
-        self.mids.push(mid.as_ref().map(|mid| Mid::as_str(mid).as_bytes()));
-        self.bodies.push(bytes);
-        self.words.push(words_of(body));
-        self.replies.push(reply);
-        self.reactions.push(reaction);
-        Some(())
-    }
+/// Whether all of them are such messages.
+fn is_plain(appends: &[AppendRequest], c: &DraftColumns<'_>) -> bool {
+    let is_known = |append: &AppendRequest| append.standing.id != 0 && !append.room.is_conversation();
+    appends.iter().all(is_known)
+        && c.operations.iter().all(|operation| *operation == PUBLISH)
+        && c.recipients.iter().all(Option::is_none)
+        && c.conditions.iter().all(Option::is_none)
+        && c.keys.iter().all(Option::is_none)
+        && c.key_conditions.iter().all(Option::is_none)
 }
 
 /// Of each room its index, newest number, version and id before the batch. Each message is in its place behind that.

@@ -97,6 +97,29 @@ fn drafts_are_decided_alike_as_a_set_and_one_by_one() {
 }
 
 #[test]
+fn words_are_sorted_into_the_index_behind_their_messages_and_found_at_once() {
+    with_store(|directory, store| {
+        let mut log = room_log(&**store, "den");
+        let found = |text: &str| {
+            let found = store.search(&room("den"), text, u64::MAX, 10).unwrap();
+            found.messages.iter().map(|message| message.seq).collect::<Vec<_>>()
+        };
+        for batch in 0..4 {
+            let drafts: Vec<_> =
+                (0..500).map(|place| message("Ann", &format!("word{}", batch * 500 + place), "")).collect();
+            log.outcomes(&drafts).unwrap();
+            assert_eq!(found(&format!("word{}", batch * 500 + 499)), [batch * 500 + 500]);
+        }
+        let url = url(directory);
+        psql(&url, "CREATE EXTENSION pgstattuple");
+        until("nothing waits to be sorted in", || {
+            psql(&url, "SELECT pending_tuples FROM pgstatginindex('messages_words')") == "0"
+        });
+        assert_eq!((found("word0"), found("word1999")), (vec![1], vec![2_000]));
+    });
+}
+
+#[test]
 fn a_draft_is_stale_when_another_has_changed_the_policy() {
     with_store(|_, store| {
         let [mut one, mut other] = [room_log(&**store, "den"), room_log(&**store, "den")];

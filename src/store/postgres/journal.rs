@@ -21,6 +21,7 @@ use super::link::{DatabaseLink, LinkError};
 use super::maintenance::PostgresMaintenance;
 use super::notifier::Notice;
 use super::row::{number, receipt_number};
+use super::search_index::StoredCount;
 use super::webhooks;
 use crate::chat::webhook::Movement;
 use crate::chat::{Draft, ReceiptMark, RoomName, StoreFailed};
@@ -112,6 +113,8 @@ pub struct PostgresJournal {
     maintenance: PostgresMaintenance,
     /// Takes the rooms that have gone on: what the notifier has no space for is not told.
     notes: Sender<Notice>,
+    /// Has words sorted into the index.
+    stored: StoredCount,
     reports: Reports,
     writable: Arc<AtomicBool>,
     /// Whether the last statement failed: logged once, not at each.
@@ -124,7 +127,7 @@ impl PostgresJournal {
         (server, link, acknowledged): (i64, LastingLink, Arc<AtomicI64>),
         inbox: Receiver<WriteRequest>,
         maintenance: PostgresMaintenance,
-        notes: Sender<Notice>,
+        (notes, stored): (Sender<Notice>, StoredCount),
         reports: Reports,
         writable: Arc<AtomicBool>,
     ) -> Self {
@@ -141,6 +144,7 @@ impl PostgresJournal {
             marked_at: Instant::now(),
             maintenance,
             notes,
+            stored,
             reports,
             writable,
             failing: false,
@@ -264,6 +268,7 @@ impl PostgresJournal {
         match stored {
             Ok(BatchAnswer { rooms, told }) => {
                 self.acknowledged.store(self.number, Ordering::Relaxed);
+                self.stored.add(drafts);
                 if told {
                     (self.reports.on_delivery)();
                 }

@@ -3,8 +3,8 @@
 //!
 //! Brokers send drafts to `journal.rs` through their room logs and wait; readers borrow a connection from `pool.rs` on
 //! their own threads. Behind each batch the journal hands the rooms that have gone on to `notifier.rs`, which tells the
-//! other servers, as it does who is in the rooms here; what those tell is heard by `change_feed.rs`, on a thread of the engine's. The threads `journal` and
-//! `notifier` are started at the opening, and end when the store is closed and the last room log is dropped. Channels: the
+//! other servers, as it does who is in the rooms here; what those tell is heard by `change_feed.rs`, on a thread of the engine's. The threads `journal`,
+//! `notifier` and `index` (`search_index.rs`) are started at the opening, and end when the store is closed and the last room log is dropped. Channels: the
 //! journal's inbox (bounded; a broker that finds it full waits), the notifier's (bounded; what finds it full is not told),
 //! the pools' places, and a oneshot per request. The database alone orders what the servers do, under the locks of its rows.
 
@@ -45,6 +45,7 @@ mod room_log;
 mod row;
 mod schema;
 mod search;
+mod search_index;
 mod server;
 mod session_state;
 mod sessions;

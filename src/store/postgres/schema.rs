@@ -34,6 +34,9 @@ const LOCK_AGAIN: Duration = Duration::from_millis(50);
 /// Takes the lock of maintenance for one statement, if no other server has it.
 pub const MAINTENANCE: &str = "pg_try_advisory_xact_lock(1919905645, hashtext(current_schema()) + 2)";
 
+/// The same of the sorting of words.
+pub const SORTING: &str = "pg_try_advisory_xact_lock(1919905645, hashtext(current_schema()) + 3)";
+
 /// Why the database cannot be used: a sentence that says what to do.
 #[derive(Debug)]
 pub struct Unusable(pub String);

@@ -28,6 +28,7 @@ use super::private_feed::PrivateFeed;
 use super::redis::RedisBus;
 use super::room_log::{Attendances, PostgresLog};
 use super::schema::{self, Unusable};
+use super::search_index::{self, SearchIndex};
 use super::sessions::PostgresSessions;
 use super::users::PostgresUsers;
 use super::webhooks::PostgresWebhookRows;
@@ -120,14 +121,15 @@ impl PostgresStore {
         let attendances = Attendances { local, remote, sessions, private: Arc::new(private) };
         attendances.local.set_bell(Some(notes.clone()));
         attendances.sessions.set_bell(Some(notes.clone()));
-        let sends = Box::new(|link: &mut DatabaseLink| link.run("SET synchronous_commit = off"));
-        let notifier_link = LastingLink::new(config.clone(), None, sends);
+        let notifier_link = LastingLink::new(config.clone(), None, Box::new(waits_for_no_disk));
+        let (index, stored) = SearchIndex::new(LastingLink::new(config.clone(), None, Box::new(waits_for_no_disk)));
         let local = (Arc::clone(&attendances.local), Arc::clone(&attendances.sessions));
         let notifier = Notifier::new(notifier_link, server, bus.clone(), notices, local);
         let maintenance = PostgresMaintenance::new(retention, now, rooms.clone());
         let reports = Reports { on_commit, on_delivery, on_panic };
-        let body = PostgresJournal::new(written, inbox, maintenance, notes, reports, Arc::clone(&writable));
+        let body = PostgresJournal::new(written, inbox, maintenance, (notes, stored), reports, Arc::clone(&writable));
         spawn("notifier", Box::new(move || notifier.run())).map_err(system)?;
+        spawn("index", Box::new(move || index.run())).map_err(system)?;
         spawn("journal", Box::new(move || body.run())).map_err(system)?;
 
         if let Some(body) = bus_subscriber {
@@ -350,7 +352,12 @@ fn beginning_of_journal(recognition: Recognition, waits: bool) -> Beginning {
     Box::new(move |link| {
         schema::share(link)?;
         recognition.recognize(link)?;
-        link.run(if waits { "SET synchronous_commit = on" } else { "SET synchronous_commit = off" })?;
+        if waits {
+            link.run("SET synchronous_commit = on")?
+        } else {
+            waits_for_no_disk(link)?
+        }
+        link.run(search_index::LIST_LIMIT)?;
         // Nobody asks again for what another server left in doubt a day ago, or has what was changed then in memory. If two
         // do it at once, one may fail; the next who connects does it.
         _ = link.run(
@@ -359,6 +366,10 @@ fn beginning_of_journal(recognition: Recognition, waits: bool) -> Beginning {
         );
         Ok(())
     })
+}
+
+fn waits_for_no_disk(link: &mut DatabaseLink) -> Result<(), LinkError> {
+    link.run("SET synchronous_commit = off")
 }
 
 /// What a search has found; nothing, and not all, when its time was over.

@@ -45,8 +45,9 @@ pub fn url(directory: &TestDirectory) -> String {
     format!("{server}{name}")
 }
 
-/// Has another program do this in the database.
-pub fn psql(url: &str, sql: &str) {
-    let done = Command::new("psql").args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql, url]).output().unwrap();
+/// Has another program do this in the database; what it answers.
+pub fn psql(url: &str, sql: &str) -> String {
+    let done = Command::new("psql").args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql, url]).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
 }

@@ -119,10 +119,19 @@ impl<T> InboxSender<T> {
             drop(item);
             return Err(Disconnected);
         }
+        self.push(queue, item);
+        Ok(())
+    }
+
+    /// Puts the item into the queue, and wakes the receiver if it was empty: before it sleeps the receiver takes all. Who comes
+    /// next would wake it again before it has had the processor, with a system call for each item.
+    fn push(&self, mut queue: MutexGuard<'_, Queue<T>>, item: T) {
+        let was_empty = queue.items.is_empty();
         queue.items.push_back(item);
         drop(queue);
-        self.0.has_item.notify_one();
-        Ok(())
+        if was_empty {
+            self.0.has_item.notify_one();
+        }
     }
 
     /// Queues an item, unless the queue is full. Does not block, and takes no shortcut.
@@ -131,7 +140,7 @@ impl<T> InboxSender<T> {
     /// The queue is full, or the receiver was dropped; the item is dropped too.
     pub fn try_send(&self, item: T) -> Result<(), NotQueued> {
         self.0.pending.0.fetch_add(1, Ordering::SeqCst);
-        let mut queue = self.0.queue.lock();
+        let queue = self.0.queue.lock();
         if queue.items.len() >= self.0.capacity || queue.is_closed {
             drop(queue);
             self.0.pending.0.fetch_sub(1, Ordering::SeqCst);
@@ -139,9 +148,7 @@ impl<T> InboxSender<T> {
             drop(item);
             return Err(NotQueued);
         }
-        queue.items.push_back(item);
-        drop(queue);
-        self.0.has_item.notify_one();
+        self.push(queue, item);
         Ok(())
     }
 

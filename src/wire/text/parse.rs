@@ -4,6 +4,7 @@
 //! line a message. Each mistake is answered with what would be right.
 
 use crate::chat::{Command, Refusal, Request, RoomRequest};
+use crate::wire::text::may_have_controls;
 use crate::wire::{Unparsed, commands};
 
 /// Parses one line without its end; `None` for an empty one, which asks for nothing.
@@ -16,7 +17,10 @@ pub fn parse(line: &str) -> Result<Option<Request>, Unparsed> {
 
 fn request(line: &str) -> Result<Option<Request>, Refusal> {
     let line = line.trim_end_matches('\r');
-    if let Some(bad) = line.chars().find(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+    let is_refused = |c: &char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    if may_have_controls(line)
+        && let Some(bad) = line.chars().find(is_refused)
+    {
         return Err(Refusal::bad_request(format!("A line must not hold the character {bad:?}")));
     }
     let text = match line.strip_prefix('/') {

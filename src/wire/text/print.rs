@@ -3,6 +3,7 @@
 //! A message is one line. Further lines of it are indented and control characters replaced, so that
 //! no message can pass for another, for the server's word, or for a command to a terminal.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::chat::admin::Announcement;
@@ -17,6 +18,7 @@ use crate::chat::{
     RoomSummary, Status, UserName,
 };
 use crate::wire::commands;
+use crate::wire::text::may_have_controls;
 use roomd_protocol::{data, receipt_sentences};
 
 /// Hands the lines of `event` to `line`, without their ends; none when the dialect has no form for it.
@@ -242,7 +244,7 @@ fn room_text(room: &RoomSummary) -> String {
 
 fn message_line(message: &Message) -> String {
     let private = if message.to.is_some() { "[private] " } else { "" };
-    format!("{private}{}: {}", message.user, body_text(&message.body))
+    [private, message.user.as_str(), ": ", &body_text(&message.body)].concat()
 }
 
 fn assigned_line(group: &GroupName, message: &Message, redelivered: bool) -> String {
@@ -250,12 +252,12 @@ fn assigned_line(group: &GroupName, message: &Message, redelivered: bool) -> Str
     format!("[{} {}{again}] {}", group.as_str(), message.seq, message_line(message))
 }
 
-fn body_text(body: &Body) -> String {
+fn body_text(body: &Body) -> Cow<'_, str> {
     match body {
         Body::Text(text) => clean(text),
-        Body::Cipher(_) => "(encrypted)".to_owned(),
-        Body::Data(bytes) => data::summary(bytes.len()),
-        Body::Deleted(note) => format!("(deleted{})", reason_of(note.as_ref())),
+        Body::Cipher(_) => "(encrypted)".into(),
+        Body::Data(bytes) => data::summary(bytes.len()).into(),
+        Body::Deleted(note) => format!("(deleted{})", reason_of(note.as_ref())).into(),
     }
 }
 
@@ -366,7 +368,10 @@ fn settings_text(settings: RoomSettings) -> String {
 }
 
 /// The text as one line of a terminal can show it.
-fn clean(text: &str) -> String {
+fn clean(text: &str) -> Cow<'_, str> {
+    if !may_have_controls(text) {
+        return text.into();
+    }
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -377,7 +382,7 @@ fn clean(text: &str) -> String {
             c => line.push(c),
         }
     }
-    line
+    line.into()
 }
 
 /// The line for a client that waits to be served.

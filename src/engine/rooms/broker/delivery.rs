@@ -71,7 +71,8 @@ impl Broker {
             }
             self.unwritten |= member.is_unwritten();
         }
-        written.into_iter().for_each(|member| self.step_room(Input::Written { member }));
+        let now = self.clock.now();
+        written.into_iter().for_each(|member| self.step_room_at(now, Input::Written { member }));
     }
 
     /// Delivers receipts to the authors: encoded once for all of them.

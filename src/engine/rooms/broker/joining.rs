@@ -1,4 +1,4 @@
-//! Joins: the room is asked, and what it answers is carried out.
+//! Joins and resumes: the room is asked, and what it answers is carried out.
 //!
 //! A part of the broker, in its rounds. A seat comes with the join, and stays with the member or goes with the refusal.
 //! The answer to a join that is accepted is sent at the end of the round, when the member has been given what comes
@@ -10,7 +10,8 @@ use super::Broker;
 use crate::chat::members::MemberId;
 use crate::chat::room::{Input, ReplayRange};
 use crate::chat::{Code, Position, Refusal};
-use crate::engine::rooms::inbox::{Admitted, PendingJoin};
+use crate::engine::clients::recipient::Form;
+use crate::engine::rooms::inbox::{Admitted, PendingJoin, PendingResume, ResumeAnswer};
 use crate::engine::rooms::table::Subscriber;
 
 impl Broker {
@@ -72,5 +73,28 @@ impl Broker {
         let PendingJoin { seat, reply, .. } = self.take_join(id);
         reply.send(answer);
         drop(seat);
+    }
+
+    /// Attaches a member to another recipient. What the last one has not got is in the history too.
+    pub(super) fn resume(&mut self, resume: PendingResume) {
+        let PendingResume { member: id, recipient, form, since, reply } = resume;
+        let Some(member) = self.table.get_mut(id) else {
+            if let Some(answer) = self.evicted.answer(id, self.room.name()) {
+                reply.send(answer);
+            }
+            return;
+        };
+        if let Form::Bytes(encoding) = member.form {
+            self.batch.readers(encoding, -1);
+        }
+        let offset = self.batch.enter(form);
+        member.resume(recipient, form, offset);
+        self.resuming.insert(id, reply);
+        self.step_room(Input::Resume { member: id, seen: since });
+    }
+
+    pub(super) fn answer_resume(&mut self, id: MemberId, answer: ResumeAnswer) {
+        let reply = self.resuming.remove(&id).expect("the room answers each resume once");
+        self.resumed.push((reply, answer));
     }
 }

@@ -40,7 +40,7 @@ use crate::engine::base::sync::thread;
 use crate::engine::clients::recipient::{Absent, Form};
 use crate::engine::rooms::batch::Batch;
 use crate::engine::rooms::hub::Seat;
-use crate::engine::rooms::inbox::{Admitted, BrokerCommand, PendingJoin, PendingResume, ResumeAnswer};
+use crate::engine::rooms::inbox::{Admitted, BrokerCommand, PendingJoin, ResumeAnswer};
 use crate::engine::rooms::policy_index::RoomView;
 use crate::engine::rooms::table::{Subscriber, Table};
 use crate::store::RoomLog;
@@ -416,29 +416,6 @@ impl Broker {
                 Effect::TellTyping(user, typing) => self.room_log.typed(user, typing),
             }
         }
-    }
-
-    /// Attaches a member to another recipient. What the last one has not got is in the history too.
-    fn resume(&mut self, resume: PendingResume) {
-        let PendingResume { member: id, recipient, form, since, reply } = resume;
-        let Some(member) = self.table.get_mut(id) else {
-            if let Some(answer) = self.evicted.answer(id, self.room.name()) {
-                reply.send(answer);
-            }
-            return;
-        };
-        if let Form::Bytes(encoding) = member.form {
-            self.batch.readers(encoding, -1);
-        }
-        let offset = self.batch.enter(form);
-        member.resume(recipient, form, offset);
-        self.resuming.insert(id, reply);
-        self.step_room(Input::Resume { member: id, seen: since });
-    }
-
-    fn answer_resume(&mut self, id: MemberId, answer: ResumeAnswer) {
-        let reply = self.resuming.remove(&id).expect("the room answers each resume once");
-        self.resumed.push((reply, answer));
     }
 
     /// Removes a member, after delivering what this round has for it. Its seat is dropped with what is returned.

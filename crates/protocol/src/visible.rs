@@ -13,8 +13,10 @@ pub fn shows_something(text: &str) -> bool {
 /// marks of annotations, and two blanks that it does not count.
 pub(crate) fn is_invisible(c: char) -> bool {
     // Nearly all text is below the first of them.
-    c >= '\u{ad}'
-        && matches!(c,
+    if c < '\u{ad}' {
+        return false;
+    }
+    matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'

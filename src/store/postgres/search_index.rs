@@ -5,7 +5,7 @@
 //! wakes this thread each few thousand messages. Where the database is too busy for it the list reaches its bound all the same,
 //! and the journal sorts. Of several servers one sorts at a time. The thread ends with the journal.
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::lasting_link::LastingLink;
 use super::link::LinkError;
@@ -27,8 +27,8 @@ impl StoredCount {
     /// So many messages were stored. Does not block.
     pub fn add(&mut self, messages: usize) {
         self.messages += messages;
-        // A thread that is still at it is woken by the next.
-        if self.messages >= MESSAGES && !matches!(self.wake.try_send(()), Err(TrySendError::Full(()))) {
+        // Where the last wake-up still waits, the next batch tries again.
+        if self.messages >= MESSAGES && self.wake.try_send(()).is_ok() {
             self.messages = 0;
         }
     }

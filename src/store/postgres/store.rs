@@ -121,10 +121,11 @@ impl PostgresStore {
         let attendances = Attendances { local, remote, sessions, private: Arc::new(private) };
         attendances.local.set_bell(Some(notes.clone()));
         attendances.sessions.set_bell(Some(notes.clone()));
-        let notifier_link = LastingLink::new(config.clone(), None, Box::new(waits_for_no_disk));
-        let (index, stored) = SearchIndex::new(LastingLink::new(config.clone(), None, Box::new(waits_for_no_disk)));
+        let link =
+            || LastingLink::new(config.clone(), None, Box::new(|link: &mut DatabaseLink| wait_for_disk(link, false)));
+        let (index, stored) = SearchIndex::new(link());
         let local = (Arc::clone(&attendances.local), Arc::clone(&attendances.sessions));
-        let notifier = Notifier::new(notifier_link, server, bus.clone(), notices, local);
+        let notifier = Notifier::new(link(), server, bus.clone(), notices, local);
         let maintenance = PostgresMaintenance::new(retention, now, rooms.clone());
         let reports = Reports { on_commit, on_delivery, on_panic };
         let body = PostgresJournal::new(written, inbox, maintenance, (notes, stored), reports, Arc::clone(&writable));
@@ -352,11 +353,7 @@ fn beginning_of_journal(recognition: Recognition, waits: bool) -> Beginning {
     Box::new(move |link| {
         schema::share(link)?;
         recognition.recognize(link)?;
-        if waits {
-            link.run("SET synchronous_commit = on")?
-        } else {
-            waits_for_no_disk(link)?
-        }
+        wait_for_disk(link, waits)?;
         link.run(search_index::LIST_LIMIT)?;
         // Nobody asks again for what another server left in doubt a day ago, or has what was changed then in memory. If two
         // do it at once, one may fail; the next who connects does it.
@@ -368,8 +365,9 @@ fn beginning_of_journal(recognition: Recognition, waits: bool) -> Beginning {
     })
 }
 
-fn waits_for_no_disk(link: &mut DatabaseLink) -> Result<(), LinkError> {
-    link.run("SET synchronous_commit = off")
+/// Whether commits on this connection wait until they are on the disk of the database.
+fn wait_for_disk(link: &mut DatabaseLink, waits: bool) -> Result<(), LinkError> {
+    link.run(if waits { "SET synchronous_commit = on" } else { "SET synchronous_commit = off" })
 }
 
 /// What a search has found; nothing, and not all, when its time was over.

@@ -21,13 +21,16 @@ pub struct Round {
 /// go out; of a quarter's smaller ones still more do, and some wait longer.
 const PART: u32 = 2;
 
+/// Messages of a round behind which a broker waits, at least.
+pub const SEVERAL: u32 = 2;
+
 // ANCHOR: linger
 /// Until when a broker waits before it drains its inbox. After a round of one message it does not wait. After a larger
 /// one, waiting a part of the time that the delivery took, and at most `max`, makes the next round larger and costs
 /// less time than it saves.
 #[must_use]
 pub fn linger_until(previous: Option<Round>, max: Duration) -> Option<Instant> {
-    let round = previous.filter(|round| round.messages >= 2)?;
+    let round = previous.filter(|round| round.messages >= SEVERAL)?;
     let wait = (round.took / PART).min(max);
     (!wait.is_zero()).then(|| round.ended + wait)
 }

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use asking::Asked;
 use evicted::Evicted;
-use linger::{Round, linger_until};
+use linger::{Round, SEVERAL, linger_until};
 pub use opening::{open, refuse, thread_per_room};
 pub use shared::SharedBroker;
 use shared::brings_foreign;
@@ -98,7 +98,7 @@ pub struct Broker {
     unwritten: bool,
     /// Receipts of this round, and the members that get them.
     receipts: (Vec<MemberId>, Vec<Event>),
-    /// The last round, if it had several messages.
+    /// The last round, if it had [`SEVERAL`] messages.
     previous: Option<Round>,
     /// Whether it ever had a recipient whose code has to run on the room's thread.
     has_foreign: bool,
@@ -243,8 +243,8 @@ impl Broker {
         if messages > 0 {
             self.view.metrics.delivered(messages);
         }
-        // A round of one message is followed by no wait: nobody asks how long it took.
-        let began = (messages > 1).then(|| self.clock.instant_now());
+        // Behind fewer there is no wait: nobody asks how long they took.
+        let began = (messages >= SEVERAL).then(|| self.clock.instant_now());
         self.deliver();
         self.previous = began.map(|began| {
             let ended = self.clock.instant_now();

@@ -100,8 +100,8 @@ impl Servers {
 
     /// Each room learns what the other server did, as it does when a note comes.
     fn catch_up(&mut self) -> Result<(), String> {
-        // What a room hears may put somebody out, and that is told with another note.
-        for _ in 0..2 {
+        // What a room hears may be older than what there is, or put somebody out, and that is told with another note.
+        for _ in 0..3 {
             self.rooms.iter().for_each(Rooms::notify);
             while let Some(actor) = self.enabled().first() {
                 self.step(*actor)?;

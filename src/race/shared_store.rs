@@ -170,7 +170,7 @@ impl Store for SharedStore {
             attendance: Attendance::Here(attending),
         });
         let (elsewhere, policy) = (elsewhere.collect(), history.policy.clone());
-        let room_log = Box::new(SharedLog { store: self.clone(), number, known, heard });
+        let room_log = Box::new(SharedLog { store: self.clone(), number, known, heard, read_ahead: known });
         Ok(OpenedRoom { past, marks: Vec::new(), policy, elsewhere, room_log })
     }
 
@@ -247,6 +247,8 @@ struct SharedLog {
     known: usize,
     /// How much the room was told of who is in it through other servers.
     heard: usize,
+    /// How many events were left to the log without a look at the history.
+    read_ahead: usize,
 }
 
 impl Drop for SharedLog {
@@ -313,6 +315,15 @@ impl RoomLog for SharedLog {
         let heard = history.attendance[self.heard..].iter().filter(|one| one.server.0 != self.number as u64);
         let attendance = heard.cloned().collect();
         self.heard = history.attendance.len();
-        HeardElsewhere { attendance, ..HeardElsewhere::default() }
+        // Read before the newest event was stored, and left once.
+        let until = history.events.len().saturating_sub(1);
+        let events = history.events.get(self.known..until).unwrap_or_default();
+        let is_left = self.read_ahead < until && events.iter().all(|event| matches!(event, RemoteEvent::Message(_)));
+        let messages = is_left.then(|| RemotePart { events: events.to_vec(), is_last: true });
+        self.read_ahead = until;
+        if is_left {
+            self.known = self.known.max(until);
+        }
+        HeardElsewhere { attendance, messages, ..HeardElsewhere::default() }
     }
 }

@@ -152,7 +152,7 @@ pub trait Store: Send + Sync {
 }
 
 /// A part of what others have done in a room.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RemotePart {
     /// What it was, in the room's order.
     pub events: Vec<RemoteEvent>,
@@ -210,8 +210,8 @@ pub trait RoomLog: Send {
     /// Tells other servers that a user types here, or has stopped. Does not block, and may be lost.
     fn typed(&mut self, _user: UserName, _typing: bool) {}
 
-    /// What other servers tell of who is in the room, since the log was asked last; nothing ever where a room has one log.
-    /// What a user had said before was stored before it is told. Does not block.
+    /// What has come from other servers since the log was asked last; nothing ever where a room has one log. What a user had said
+    /// before was stored before it is told who is in the room. Does not block.
     fn heard(&mut self) -> HeardElsewhere {
         HeardElsewhere::default()
     }
@@ -227,11 +227,13 @@ pub trait RoomLog: Send {
     }
 }
 
-/// What other servers tell of the users in a room, beside its history.
+/// What has come from other servers of a room, without a look at its history.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeardElsewhere {
     /// Who types, or has stopped.
     pub typing: Vec<(UserName, bool)>,
+    /// The messages that follow, if they came with the news that the room has gone on: the log has told them now.
+    pub messages: Option<RemotePart>,
     /// Who is there, or has gone.
     pub attendance: Vec<RemoteAttendance>,
 }

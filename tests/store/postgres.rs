@@ -8,7 +8,7 @@ use roomd::chat::policy::ModerationChange;
 use roomd::chat::webhook::{AfterAttempt, Attempt, NewWebhook, WebhookEvents, WebhookUrl};
 use roomd::chat::{Appended, Body, Outcome, RemoteEvent, Secret, Span, Time};
 use roomd::store::administration::ExportStart;
-use roomd::store::{self, PageQuery, RemotePart, RoomLog};
+use roomd::store::{self, ChangeFeed, PageQuery, RemotePart, RoomLog, StoreChange};
 
 use crate::contract::postgres::{psql, server, url};
 use crate::drafts::{
@@ -68,6 +68,53 @@ fn a_log_tells_what_another_did_before_what_it_stores_itself_and_never_twice() {
         let many: Vec<_> = (0..700).map(|number| message("Bob", &number.to_string(), "")).collect();
         other.append(&many).unwrap();
         assert_eq!(caught_up(&mut *one).len(), 700);
+    });
+}
+
+/// Until the feed has left something for the log.
+fn heard(feed: &mut dyn ChangeFeed, log: &mut dyn RoomLog) -> (Vec<String>, bool) {
+    loop {
+        if let Some(RemotePart { events, is_last }) = log.heard().messages {
+            return (told(&events), is_last);
+        }
+        feed.wait().unwrap();
+    }
+}
+
+#[test]
+fn messages_of_many_rooms_come_with_the_news_and_what_a_log_has_told_is_not_told_again() {
+    with_store(|directory, store| {
+        let rooms = ["den", "hall", "yard"];
+        let mut there = rooms.map(|room| room_log(&**store, room));
+        let here = TestStore::with(&url(directory), |_| ()).unwrap();
+        let (mut feed, mut logs) = (here.change_feed().unwrap(), rooms.map(|room| room_log(&*here, room)));
+        there.iter_mut().for_each(|log| _ = log.append(&[message("Ann", "a", "")]).unwrap());
+        // It listens from now on.
+        feed.wait().unwrap();
+        logs.iter_mut().for_each(|log| assert_eq!(caught_up(&mut **log), ["1 a"]));
+        there.iter_mut().for_each(|log| {
+            log.append(&[message("Ann", "b", ""), message("Ann", "c", "")]).unwrap();
+        });
+        let [den, hall, yard] = &mut logs;
+        // The room that was noted last: of the others it is known by then.
+        assert_eq!(heard(&mut *feed, &mut **yard), (vec!["2 b".to_owned(), "3 c".to_owned()], true));
+        assert_eq!(heard(&mut *feed, &mut **den), (vec!["2 b".to_owned(), "3 c".to_owned()], true));
+        assert_eq!(told(&hall.append(&[message("Bob", "d", "")]).unwrap().before), ["2 b", "3 c"]);
+        assert_eq!(heard(&mut *feed, &mut **hall), (vec![], true));
+        for log in [&mut *den, &mut *hall, &mut *yard] {
+            assert_eq!(caught_up(&mut **log), [""; 0]);
+        }
+        // An edit is among it: the log reads for itself.
+        there[2].append(&[edit("Ann", 1, "A"), message("Ann", "d", "")]).unwrap();
+        let is_yard = |change: &StoreChange| matches!(change, StoreChange::Room(room) if room.as_str() == "yard");
+        while !feed.wait().unwrap().iter().any(is_yard) {}
+        assert_eq!(yard.heard().messages, None);
+        assert_eq!(caught_up(&mut **yard), ["Ann: 1 = A", "4 d"]);
+        // More than one statement reads.
+        let large = "x".repeat(1024 * 1024);
+        there[0].append(&[(); 6].map(|()| message("Ann", &large, ""))).unwrap();
+        let (told, is_last) = heard(&mut *feed, &mut **den);
+        assert_eq!((told.len(), is_last, caught_up(&mut **den).len()), (4, false, 2));
     });
 }
 

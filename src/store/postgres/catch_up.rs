@@ -11,19 +11,26 @@ use super::link::{DatabaseLink, LinkError};
 use super::policy::action_of;
 use super::row::{body_of, number, read as read_message, text};
 use crate::chat::policy::{ModerationAction, ModerationChange};
-use crate::chat::{Epoch, Note, RemoteEvent, RoomName, Time, UserName};
+use crate::chat::{Epoch, Message, Note, RemoteEvent, RoomName, Time, UserName};
 use crate::store::columns::time;
 
 /// Messages of one part, at most.
-const MESSAGES: i32 = 300;
+pub const MESSAGES: i32 = 300;
 /// Bytes of their bodies, at most, but always one message.
-const BYTES: i64 = 4 * 1024 * 1024;
+pub const BYTES: i64 = 4 * 1024 * 1024;
 
 /// Something that others did, and where the room stands behind it.
 pub struct Change {
     pub event: RemoteEvent,
     pub newest: u64,
     pub version: u64,
+}
+
+impl Change {
+    /// A new message of a room that has this version.
+    pub fn message(message: Message, version: u64) -> Self {
+        Self { newest: message.seq, version, event: RemoteEvent::Message(message) }
+    }
 }
 
 /// Changes in the room's order.
@@ -93,19 +100,14 @@ struct Merge {
 }
 
 impl Merge {
-    fn message(&mut self, message: crate::chat::Message) {
+    fn message(&mut self, message: Message) {
         self.standing.newest = message.seq;
-        self.push(RemoteEvent::Message(message));
+        self.changes.push(Change::message(message, self.standing.version));
     }
 
     fn edit(&mut self, event: RemoteEvent, version: u64) {
         self.standing.version = version;
-        self.push(event);
-    }
-
-    fn push(&mut self, event: RemoteEvent) {
-        let Standing { newest, version, .. } = self.standing;
-        self.changes.push(Change { event, newest, version });
+        self.changes.push(Change { event, newest: self.standing.newest, version });
     }
 }
 

@@ -18,7 +18,8 @@ use super::failover::History;
 use super::lasting_link::LastingLink;
 use super::link::{DatabaseLink, LinkError, Notifications};
 use super::note::{self, Head, News};
-use super::open_rooms::OpenRooms;
+use super::open_rooms::{OpenRooms, Progress};
+use super::read_ahead;
 use super::remote_attendance::{RemoteAttendances, Users};
 use super::room_log::Attendances;
 use super::row::number;
@@ -219,19 +220,24 @@ impl FeedReader {
         }
         let Attendances { local, remote, private, .. } = &self.attendances;
         let (mut is_private, mut signalled, mut let_go) = (false, Vec::new(), Vec::new());
+        let mut gone_on = BTreeMap::new();
         for (_, News { signals, typing, heads, taken, attendance }) in heard {
             let for_here = signals.into_iter().filter(|signal| local.is_reachable(&signal.to));
             signalled.extend(for_here.map(|signal| signal.number));
             typing.into_iter().for_each(|typing| remote.typed(typing));
             // Also of users who are not here: who comes later is not told what was said before.
             is_private |= heads.iter().any(|head| head.room.is_conversation());
-            let heads = heads.into_iter().filter(|head| has_gone_on(head, &self.rooms));
-            changes.extend(heads.map(|head| StoreChange::Room(head.room)));
+            gone_on.extend(heads.into_iter().filter_map(|head| has_gone_on(head, &self.rooms)));
             let taken = taken.into_iter().filter(|handover| handover.from.0.cast_signed() == self.server);
             let_go.extend(taken.map(|Handover { key, moved, .. }| StoreChange::SessionTaken(key, moved)));
             if attendance {
                 read_attendance(link, &self.others, &mut self.stamps, remote)?;
             }
+        }
+        if !gone_on.is_empty() {
+            let gone_on: Vec<_> = gone_on.into_iter().collect();
+            read_ahead::read(link, &gone_on)?;
+            changes.extend(gone_on.into_iter().map(|(room, _)| StoreChange::Room(room)));
         }
         if !signalled.is_empty() {
             changes.extend(signals::read(link, &signalled)?.into_iter().map(StoreChange::Signal));
@@ -280,12 +286,12 @@ impl ChangeFeed for PostgresFeed {
     }
 }
 
-/// Whether the room is open here, and does not know of that.
-fn has_gone_on(head: &Head, rooms: &OpenRooms) -> bool {
-    rooms.progress(&head.room).is_some_and(|progress| {
-        let (_, newest, version, _) = progress.read();
-        newest < head.newest || version < head.version || (head.newest, head.version) == (0, 0)
-    })
+/// The room, if it is open here and does not know of that.
+fn has_gone_on(head: Head, rooms: &OpenRooms) -> Option<(RoomName, Arc<Progress>)> {
+    let progress = rooms.progress(&head.room)?;
+    let (_, newest, version, _) = progress.read();
+    let is_news = newest < head.newest || version < head.version || (head.newest, head.version) == (0, 0);
+    is_news.then_some((head.room, progress))
 }
 
 /// Reads what the others have written since of who is in rooms through them; of one that is new, all.

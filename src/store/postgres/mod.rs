@@ -39,6 +39,7 @@ mod plain_messages;
 mod policy;
 mod pool;
 mod private_feed;
+mod read_ahead;
 mod redis;
 mod remote_attendance;
 mod room_log;

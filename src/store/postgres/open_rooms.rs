@@ -1,7 +1,7 @@
 //! How far the rooms that are open have got: shown by their logs, read by who looks for rooms that have gone on.
 //!
-//! A room's log shows where it stands, on the room's thread; the change feed compares that with the database; retention
-//! shows what it has deleted. One mutex over a map of names, a leaf.
+//! A room's log shows where it stands, on the room's thread; the change feed compares that with the database, and leaves what it has
+//! read for the log; retention shows what it has deleted. One mutex over a map of names, and one for what was left in each room: leaves.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -9,7 +9,9 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
+use super::catch_up::Part;
 use super::history::Standing;
+use super::read_ahead::ReadAhead;
 use crate::chat::RoomName;
 
 /// See the module.
@@ -24,6 +26,8 @@ pub struct Progress {
     newest: AtomicU64,
     version: AtomicU64,
     pruned: AtomicU64,
+    /// What was read for the log.
+    read_ahead: Mutex<Option<ReadAhead>>,
 }
 
 impl Progress {
@@ -45,6 +49,21 @@ impl Progress {
         let [newest, version, pruned] =
             [&self.newest, &self.version, &self.pruned].map(|count| count.load(Ordering::Relaxed));
         (self.id.load(Ordering::Relaxed), newest, version, pruned)
+    }
+
+    /// This was read for the room's log, instead of what was left before.
+    pub fn leave(&self, read: ReadAhead) {
+        *self.read_ahead.lock() = Some(read);
+    }
+
+    /// What was left of what follows for a log that stands there, up to a number.
+    pub fn take_until(&self, standing: &Standing, newest_max: u64) -> Option<Part> {
+        self.read_ahead.lock().as_mut()?.take(standing, newest_max)
+    }
+
+    /// All of it, once.
+    pub fn take_all(&self, standing: &Standing) -> Option<Part> {
+        self.read_ahead.lock().take()?.take(standing, u64::MAX)
     }
 }
 

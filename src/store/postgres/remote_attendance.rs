@@ -81,7 +81,7 @@ impl RemoteAttendances {
         let (heard, typing) = taken.unwrap_or_default();
         let heard = heard.into_iter();
         let attendance = heard.map(|((server, user), attendance)| RemoteAttendance { server, user, attendance });
-        HeardElsewhere { typing: typing.into_iter().collect(), attendance: attendance.collect() }
+        HeardElsewhere { typing: typing.into_iter().collect(), messages: None, attendance: attendance.collect() }
     }
 
     /// The open rooms that have yet to hear something.

@@ -126,8 +126,20 @@ impl PostgresLog {
         }
         self.progress.show(&self.standing);
         let bounds = until.map_or((u64::MAX, u64::MAX), |state| (state.newest, state.version));
-        let part = self.pool.read(|link| catch_up::read(link, &self.name, &self.standing, bounds))?;
-        let Some(Part { changes, is_last }) = part else { return self.superseded() };
+        // Without an end all is asked for that there is by now.
+        let read_ahead = until.and_then(|state| self.progress.take_until(&self.standing, state.newest));
+        let part = match read_ahead.filter(|part| !part.changes.is_empty()) {
+            Some(part) => Some(part),
+            None => self.pool.read(|link| catch_up::read(link, &self.name, &self.standing, bounds))?,
+        };
+        match part {
+            Some(part) => Ok(self.tell(part)),
+            None => self.superseded(),
+        }
+    }
+
+    /// The room stands behind this part.
+    fn tell(&mut self, Part { changes, is_last }: Part) -> RemotePart {
         let mut events = Vec::with_capacity(changes.len());
         for Change { event, newest, version } in changes {
             (self.standing.newest, self.standing.version) = (newest, version);
@@ -137,7 +149,7 @@ impl PostgresLog {
             events.push(event);
         }
         self.progress.show(&self.standing);
-        Ok(RemotePart { events, is_last })
+        RemotePart { events, is_last }
     }
 
     fn check_epoch(&self) -> Result<(), StoreFailed> {
@@ -240,7 +252,9 @@ impl RoomLog for PostgresLog {
     }
 
     fn heard(&mut self) -> HeardElsewhere {
-        self.attendances.remote.take(&self.name)
+        let HeardElsewhere { typing, attendance, .. } = self.attendances.remote.take(&self.name);
+        let read_ahead = self.progress.take_all(&self.standing).filter(|_| !self.is_superseded);
+        HeardElsewhere { typing, messages: read_ahead.map(|part| self.tell(part)), attendance }
     }
 
     fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {

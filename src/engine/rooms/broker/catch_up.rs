@@ -1,7 +1,7 @@
 //! What other servers did in the room's history: read before it is shown, and shown in the room's order.
 //!
 //! A part of the broker, in its rounds. It reads once a round, before the first who enters, resumes or asks for the
-//! history, and whenever it is told that others have gone on.
+//! history, and at the end of one in which it was told that others have gone on, unless all that they stored came with that.
 
 use super::Broker;
 use crate::chat::StoreFailed;
@@ -9,15 +9,33 @@ use crate::chat::room::Input;
 use crate::store::{HeardElsewhere, RemotePart};
 
 impl Broker {
-    /// Others have gone on, after what was read before in this round, perhaps.
-    pub(super) fn hear_of_others(&mut self) {
-        self.is_current = false;
+    /// Shows what others did, if it was told that they have gone on and has read nothing since.
+    pub(super) fn hear_news(&mut self) {
+        if !std::mem::take(&mut self.has_news) || self.is_current {
+            return;
+        }
         if self.table.by_pattern() > 0 && self.seats() == 0 {
             // Nobody else is here: another room of this name may be open by now, whose members by a pattern are shown it.
             return;
         }
-        // What cannot be read now is looked for again.
-        _ = self.settle_history(None);
+        self.settle();
+        if !self.hear() {
+            // What cannot be read now is looked for again.
+            _ = self.settle_history(None);
+        }
+    }
+
+    /// Shows what has come from others without being read; whether that was all, at the time.
+    fn hear(&mut self) -> bool {
+        // Before the history is read: so a message stands before its author's leave, and ends a typing notice.
+        let HeardElsewhere { typing, messages, mut attendance } = self.room_log.heard();
+        for (user, typing) in typing {
+            self.step_room(Input::TypedElsewhere { user, typing });
+        }
+        self.heard.append(&mut attendance);
+        let Some(RemotePart { events, is_last }) = messages else { return false };
+        events.into_iter().for_each(|event| self.step_room(Input::Remote(event)));
+        is_last && self.heard.is_empty()
     }
 
     /// Brings the history up to date before it is shown: with the new messages, also those of other servers, without
@@ -33,12 +51,7 @@ impl Broker {
     /// Shows what other servers did, once a round. No draft is waiting: each was decided by what the room knew.
     fn catch_up(&mut self) -> Result<(), StoreFailed> {
         if !self.is_current {
-            // Before the history is read: so a message stands before its author's leave, and ends a typing notice.
-            let HeardElsewhere { typing, mut attendance } = self.room_log.heard();
-            for (user, typing) in typing {
-                self.step_room(Input::TypedElsewhere { user, typing });
-            }
-            self.heard.append(&mut attendance);
+            self.hear();
         }
         while !self.is_current {
             let RemotePart { events, is_last } = self.room_log.catch_up()?;

@@ -102,6 +102,8 @@ pub struct Broker {
     previous: Option<Round>,
     /// Whether it ever had a recipient whose code has to run on the room's thread.
     has_foreign: bool,
+    /// Whether it was told in this round that other servers have gone on.
+    has_news: bool,
     /// Whether it has shown in this round what other servers did.
     is_current: bool,
     /// What was heard of members on other servers, until the history is up to date.
@@ -149,6 +151,7 @@ impl Broker {
             receipts: Default::default(),
             previous: None,
             has_foreign: false,
+            has_news: false,
             is_current: false,
             heard: Vec::new(),
         }
@@ -224,6 +227,7 @@ impl Broker {
     // ANCHOR_END: round
 
     fn finish(&mut self) {
+        self.hear_news();
         self.settle();
         // A room that is never idle has deadlines too.
         if self.room.wakes_at().is_some_and(|at| at <= self.clock.now().since_start) {
@@ -268,7 +272,8 @@ impl Broker {
             BrokerCommand::Join(join) => self.join(join),
             // The round itself is what it asks for.
             BrokerCommand::Wake => {}
-            BrokerCommand::CatchUp => self.hear_of_others(),
+            // After what was read before in this round, perhaps.
+            BrokerCommand::CatchUp => (self.has_news, self.is_current) = (true, false),
             BrokerCommand::Flush(done) => self.flushing.push(done),
             BrokerCommand::Keep(seat) => self.server_seats.push(seat),
             BrokerCommand::Match { seat, connection, done, .. } => {
@@ -341,7 +346,10 @@ impl Broker {
                 _ = self.settle_history(None);
             }
             RoomRequest::Audit { .. } | RoomRequest::Create(_) | RoomRequest::Moderate { .. } => self.settle(),
-            RoomRequest::Publish { publication, .. } if !publication.store => self.settle(),
+            RoomRequest::Publish { publication, .. } if !publication.store => {
+                self.settle();
+                self.hear_news();
+            }
             _ => {}
         }
         if request.seq().is_some_and(|seq| seq > self.room.newest()) {

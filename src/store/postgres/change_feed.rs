@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::attendance::{self, ReadAttendance};
 use super::bus::Bus;
 use super::changes::ChangesSince;
-use super::cluster::{Pulse, about};
+use super::cluster::Pulse;
 use super::failover::History;
 use super::lasting_link::LastingLink;
 use super::link::{DatabaseLink, LinkError, Notifications};
@@ -28,7 +28,7 @@ use crate::chat::{Attendance, RoomName, ServerId};
 use crate::store::change_feed::{ChangeFeed, StoreChange};
 use crate::store::shared_sessions::Handover;
 
-/// From heartbeat to heartbeat. One that is late by five seconds is taken for the end of its server (`beat_1`).
+/// From heartbeat to heartbeat. One that is late by five seconds is taken for the end of its server (`beat_2`).
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// From look to look.
 const LOOK: Duration = Duration::from_secs(2);
@@ -135,7 +135,7 @@ impl PostgresFeed {
 impl FeedReader {
     /// Writes the heartbeat; the rooms in which somebody was through a server that is gone.
     fn beat(&mut self, link: &mut DatabaseLink) -> Result<Vec<StoreChange>, LinkError> {
-        let (others, is_new) = self.heartbeat(link)?;
+        let (others, is_new) = self.pulse.beat(link, self.server, self.rooms.all().len(), self.waits)?;
         report(&self.others, &others);
         let gone: Vec<_> = self.others.keys().filter(|server| !others.contains_key(server)).copied().collect();
         self.others = others;
@@ -153,17 +153,6 @@ impl FeedReader {
             self.attendances.remote.replace(ServerId(server.cast_unsigned()), Users::new());
         }
         Ok(self.attendance_changes())
-    }
-
-    /// Writes the heartbeat; the other servers at work, and whether this one was not among them before.
-    fn heartbeat(&self, link: &mut DatabaseLink) -> Result<(BTreeMap<i64, String>, bool), LinkError> {
-        // Whether a failover would lose anything is to be known before it.
-        link.execute("SELECT note_synchronous_1($1)", &[&self.waits])?;
-        let is_new = !self.pulse.write(link, self.server, self.rooms.all().len())?;
-        let rows = link.query("SELECT o_server, o_about FROM beat_1($1, $2)", &[&self.server, &about()])?;
-        let others: BTreeMap<_, _> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        self.pulse.others(others.len());
-        Ok((others, is_new))
     }
 
     /// What was read of who is where, and has yet to be told.

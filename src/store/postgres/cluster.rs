@@ -2,6 +2,7 @@
 //!
 //! The change feed shows what it does in [`Pulse`], on the thread `subscriber`; heartbeats and the figures read it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -34,26 +35,30 @@ impl Default for Pulse {
 }
 
 impl Pulse {
-    /// Writes the heartbeat of this server, in which so many rooms are open; false: others do not know of it, or no longer.
+    /// Writes the heartbeat of this server, in which so many rooms are open, and whose commits are waited for or not; the other servers at
+    /// work, and whether they did not know of this one, or do no longer.
     ///
     /// # Errors
     /// It is not written.
-    pub fn write(&self, link: &mut DatabaseLink, server: i64, rooms: usize) -> Result<bool, LinkError> {
+    pub fn beat(
+        &self,
+        link: &mut DatabaseLink,
+        server: i64,
+        rooms: usize,
+        waits: bool,
+    ) -> Result<(BTreeMap<i64, String>, bool), LinkError> {
         let began = Instant::now();
         let (up, rooms) = (milliseconds(self.began.elapsed()), i64::try_from(rooms).unwrap_or(i64::MAX));
         let [behind, answer] =
             [&self.behind, &self.answer_ms].map(|figure| figure.load(Ordering::Relaxed).cast_signed());
-        let sql = "UPDATE servers SET seen = clock_timestamp(), up_ms = $2, rooms = $3, behind = $4, answer_ms = $5
-            WHERE server = $1";
-        let is_known = link.execute(sql, &[&server, &up, &rooms, &behind, &answer])? > 0;
+        let sql = "SELECT o_server, o_about, o_is_new FROM beat_2($1, $2, $3, $4, $5, $6, $7)";
+        let rows = link.query(sql, &[&server, &about(), &up, &rooms, &behind, &answer, &waits])?;
         self.answer_ms.store(milliseconds(began.elapsed()).cast_unsigned(), Ordering::Relaxed);
         *self.written.lock() = Instant::now();
-        Ok(is_known)
-    }
-
-    /// So many other servers are at work.
-    pub fn others(&self, count: usize) {
-        self.others.store(count as u64, Ordering::Relaxed);
+        let (own, others): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.get::<_, i64>(0) == server);
+        self.others.store(others.len() as u64, Ordering::Relaxed);
+        let is_new = own.iter().any(|row| row.get(2));
+        Ok((others.iter().map(|row| (row.get(0), row.get(1))).collect(), is_new))
     }
 
     /// So many messages are yet to be shown.
@@ -69,7 +74,7 @@ impl Pulse {
 }
 
 /// What the server says of itself to people.
-pub fn about() -> String {
+fn about() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let on = if host.trim().is_empty() { String::new() } else { format!(" on {}", host.trim()) };
     format!("roomd {}{on}, process {}", env!("CARGO_PKG_VERSION"), std::process::id())

@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION first_epoch_1(p_name text) RETURNS text LANGUAGE sql 
     SELECT 'e' || lpad(to_hex(hashtextextended(p_name, seed # generation)), 16, '0') FROM installation
 $$;
 
--- A row of the answers. what: 0 the outcome of draft i (a: its number, b: the time of that, c: see `append_2`; usr: the
+-- A row of the answers. what: 0 the outcome of draft i (a: its number, b: the time of that, c: see `append_3`; usr: the
 -- new epoch of a room that has ended); 1 a message (a: number); 2 an edit (a: number, b: behind which number, c: version);
 -- 3 a change of the policy (a: behind which number, b: until, c: version); 4 the state of room i (a: newest, b: version,
 -- c: its id; usr: epoch; body: how it ended); 5 something waits for a webhook.
@@ -205,10 +205,18 @@ BEGIN
     RETURN true;
 END $$;
 
--- A server's heartbeat, which renews its leases; and who else is there. All by one clock, the database's.
-CREATE OR REPLACE FUNCTION beat_1(p_server bigint, p_about text) RETURNS TABLE (o_server bigint, o_about text) LANGUAGE plpgsql AS $$
+-- A server's heartbeat, with how it is, which renews its leases; and who is there: itself, of which o_is_new says whether others did not
+-- know of it or do no longer, and the others. All by one clock, the database's.
+CREATE OR REPLACE FUNCTION beat_2(p_server bigint, p_about text, p_up_ms bigint, p_rooms bigint, p_behind bigint, p_answer_ms bigint, p_waits boolean)
+RETURNS TABLE (o_server bigint, o_about text, o_is_new boolean) LANGUAGE plpgsql AS $$
+DECLARE l_is_new boolean;
 BEGIN
-    INSERT INTO servers (server, about) VALUES (p_server, p_about) ON CONFLICT (server) DO UPDATE SET seen = clock_timestamp();
+    -- Whether a failover would lose anything is to be known before it.
+    PERFORM note_synchronous_1(p_waits);
+    UPDATE servers SET seen = clock_timestamp(), up_ms = p_up_ms, rooms = p_rooms, behind = p_behind, answer_ms = p_answer_ms
+        WHERE server = p_server;
+    l_is_new := NOT FOUND;
+    IF l_is_new THEN INSERT INTO servers (server, about) VALUES (p_server, p_about); END IF;
     UPDATE webhook_leases SET until = lease_end_1() WHERE webhook_leases.server = p_server;
     WITH dead AS (
         DELETE FROM servers WHERE server IN (
@@ -216,7 +224,8 @@ BEGIN
     INSERT INTO dead_servers SELECT server, seen, about, up_ms, rooms, behind, answer_ms FROM dead WHERE about NOT LIKE '%, stopped'
         ON CONFLICT (server) DO UPDATE SET seen = excluded.seen;
     DELETE FROM dead_servers WHERE server = p_server OR seen < clock_timestamp() - interval '1 day';
-    RETURN QUERY SELECT server, about FROM servers WHERE server <> p_server AND seen >= clock_timestamp() - interval '5 seconds' ORDER BY server;
+    RETURN QUERY SELECT p_server, p_about, l_is_new UNION ALL
+        SELECT server, about, false FROM servers WHERE server <> p_server AND seen >= clock_timestamp() - interval '5 seconds';
 END $$;
 
 -- Has the server take a session, if another has it: whose it was, how often it has been moved, and what it is. No row: there is none.

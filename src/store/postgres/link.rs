@@ -185,17 +185,7 @@ impl DatabaseLink {
     /// # Errors
     /// See [`LinkError`].
     pub fn query(&mut self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, LinkError> {
-        let statement = match self.statements.get(sql) {
-            Some(statement) => statement.clone(),
-            None => {
-                let (runtime, client) = (&self.runtime, &self.client);
-                let prepared =
-                    runtime.block_on(async { tokio::time::timeout(self.patience, client.prepare(sql)).await });
-                let statement = self.judge(prepared)?;
-                self.statements.insert(sql.to_owned(), statement.clone());
-                statement
-            }
-        };
+        let statement = self.prepared(sql)?;
         let (runtime, client) = (&self.runtime, &self.client);
         let rows =
             runtime.block_on(async { tokio::time::timeout(self.patience, client.query(&statement, values)).await });
@@ -210,14 +200,27 @@ impl DatabaseLink {
         Ok(self.query(sql, values)?.into_iter().next())
     }
 
-    /// The number of rows that a statement changed.
+    /// The number of rows that a statement changed, which is prepared once a connection.
     ///
     /// # Errors
     /// See [`LinkError`].
     pub fn execute(&mut self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, LinkError> {
+        let statement = self.prepared(sql)?;
         let (runtime, client) = (&self.runtime, &self.client);
-        let done = runtime.block_on(async { tokio::time::timeout(self.patience, client.execute(sql, values)).await });
+        let done =
+            runtime.block_on(async { tokio::time::timeout(self.patience, client.execute(&statement, values)).await });
         self.judge(done)
+    }
+
+    fn prepared(&mut self, sql: &str) -> Result<Statement, LinkError> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let (runtime, client) = (&self.runtime, &self.client);
+        let prepared = runtime.block_on(async { tokio::time::timeout(self.patience, client.prepare(sql)).await });
+        let statement = self.judge(prepared)?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
     }
 
     /// Does `work` in one transaction.

@@ -4,7 +4,7 @@
 //! what it tells of. Whoever changes a delivery has the lock of its webhook first, as `append_3` has.
 //!
 //! Several servers deliver, one at a time to an origin: the one that has its lease, a row that ends by the database's
-//! clock five seconds after the last heartbeat of its server (`beat_1`). A lease has a number that is never granted again,
+//! clock five seconds after the last heartbeat of its server (`beat_2`). A lease has a number that is never granted again,
 //! and its row is locked before the webhook's: what is noted under a lease that another server has taken is refused.
 
 use std::ops::Deref;

@@ -119,6 +119,28 @@ fn messages_of_many_rooms_come_with_the_news_and_what_a_log_has_told_is_not_told
 }
 
 #[test]
+fn what_was_read_before_the_database_failed_is_told_all_the_same() {
+    with_store(|directory, store| {
+        let mut there = room_log(&**store, "den");
+        let here = TestStore::with(&url(directory), |_| ()).unwrap();
+        let (mut feed, mut log) = (here.change_feed().unwrap(), room_log(&*here, "den"));
+        there.append(&[message("Ann", "a", "")]).unwrap();
+        // It listens from now on.
+        feed.wait().unwrap();
+        assert_eq!(caught_up(&mut *log), ["1 a"]);
+        there.append(&[message("Ann", "b", "")]).unwrap();
+        // What comes with the news is left to the log.
+        feed.wait().unwrap();
+        there.append(&[edit("Ann", 1, "A"), message("Ann", "c", "")]).unwrap();
+        psql(&url(directory), "ALTER TABLE audit RENAME TO lost");
+        // It is stored, and what lies before it cannot be read to its end, since that is not messages alone.
+        assert!(log.append(&[message("Bob", "d", "")]).is_err());
+        psql(&url(directory), "ALTER TABLE lost RENAME TO audit");
+        assert_eq!(caught_up(&mut *log), ["2 b", "Ann: 1 = A", "3 c", "4 d"]);
+    });
+}
+
+#[test]
 fn drafts_are_decided_alike_as_a_set_and_one_by_one() {
     with_store(|_, store| {
         let [mut set, mut single] = ["den", "hall"].map(|name| room_log(&**store, name));

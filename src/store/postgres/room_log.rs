@@ -29,6 +29,8 @@ use crate::sync::oneshot;
 pub struct PostgresLog {
     name: RoomName,
     standing: Standing,
+    /// What lies before that and is not told yet, since what follows could not be read.
+    untold: Vec<RemoteEvent>,
     journal: Sender<WriteRequest>,
     pool: Arc<Pool>,
     /// Marks that the journal's inbox had no space for.
@@ -67,8 +69,8 @@ impl PostgresLog {
         movements_wanted: Arc<AtomicBool>,
         attendances: Attendances,
     ) -> Self {
-        let (marks, is_superseded) = (WaitingMarks::default(), false);
-        Self { name, standing, journal, pool, marks, progress, movements_wanted, attendances, is_superseded }
+        let (untold, marks, is_superseded) = (Vec::new(), WaitingMarks::default(), false);
+        Self { name, standing, untold, journal, pool, marks, progress, movements_wanted, attendances, is_superseded }
     }
 
     fn flush_marks(&mut self) {
@@ -85,7 +87,6 @@ impl PostgresLog {
 
     /// What others did from where the room stands up to this state; afterwards the room stands there.
     fn fill(&mut self, state: &State) -> Result<Vec<RemoteEvent>, StoreFailed> {
-        let mut before = Vec::new();
         let is_there = |standing: &Standing| (standing.newest, standing.version) == (state.newest, state.version);
         while !is_there(&self.standing) {
             let read = self.read_changes(Some(state))?.events;
@@ -93,19 +94,18 @@ impl PostgresLog {
                 log::error!(room = self.name.as_str(); "the room's history has a gap");
                 return Err(StoreFailed);
             }
-            before.extend(read);
+            self.untold.extend(read);
         }
-        Ok(before)
+        Ok(std::mem::take(&mut self.untold))
     }
 
     /// All that others did. Of a room that they have ended, up to its end.
     fn read_all(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
-        let mut all = Vec::new();
         loop {
             let RemotePart { events, is_last } = self.read_changes(None)?;
-            all.extend(events);
+            self.untold.extend(events);
             if is_last || self.standing.id == 0 {
-                return Ok(all);
+                return Ok(std::mem::take(&mut self.untold));
             }
         }
     }
@@ -150,6 +150,11 @@ impl PostgresLog {
         }
         self.progress.show(&self.standing);
         RemotePart { events, is_last }
+    }
+
+    fn with_untold(&mut self, RemotePart { events, is_last }: RemotePart) -> RemotePart {
+        self.untold.extend(events);
+        RemotePart { events: std::mem::take(&mut self.untold), is_last }
     }
 
     fn check_epoch(&self) -> Result<(), StoreFailed> {
@@ -214,7 +219,8 @@ impl RoomLog for PostgresLog {
     }
 
     fn catch_up(&mut self) -> Result<RemotePart, StoreFailed> {
-        self.read_changes(None)
+        let part = self.read_changes(None)?;
+        Ok(self.with_untold(part))
     }
 
     fn is_superseded(&self) -> bool {
@@ -254,7 +260,11 @@ impl RoomLog for PostgresLog {
     fn heard(&mut self) -> HeardElsewhere {
         let HeardElsewhere { typing, attendance, .. } = self.attendances.remote.take(&self.name);
         let read_ahead = self.progress.take_all(&self.standing).filter(|_| !self.is_superseded);
-        HeardElsewhere { typing, messages: read_ahead.map(|part| self.tell(part)), attendance }
+        let messages = read_ahead.map(|part| {
+            let part = self.tell(part);
+            self.with_untold(part)
+        });
+        HeardElsewhere { typing, messages, attendance }
     }
 
     fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {

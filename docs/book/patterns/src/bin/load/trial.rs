@@ -11,7 +11,7 @@ use crate::machine::{self, Usage};
 
 const WARM_UP: Duration = Duration::from_millis(500);
 /// This long without a delivery means that what is missing is lost.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a trial found.
 pub struct Figures {

@@ -71,6 +71,7 @@ fn a_closed_loop_goes_on_while_members_leave_and_rejoin() {
     let disturbed = |plan: &mut Plan| (plan.window, plan.churn, plan.breaks, plan.publishers) = (4, 100, 100, 2);
     let report = loaded_until(|_| (), disturbed, |progress| progress.published > 4);
     assert!(report.kept, "{report}");
+    assert!(report.messages.published > 4, "{report}");
     assert!(report.connections.rejoined > 0 && report.connections.returned > 0, "{report}");
 }
 

@@ -216,7 +216,10 @@ BEGIN
     UPDATE servers SET seen = clock_timestamp(), up_ms = p_up_ms, rooms = p_rooms, behind = p_behind, answer_ms = p_answer_ms
         WHERE server = p_server;
     l_is_new := NOT FOUND;
-    IF l_is_new THEN INSERT INTO servers (server, about) VALUES (p_server, p_about); END IF;
+    IF l_is_new THEN
+        -- One that it has given up waiting for may be under way on another connection.
+        INSERT INTO servers (server, about) VALUES (p_server, p_about) ON CONFLICT (server) DO UPDATE SET seen = clock_timestamp();
+    END IF;
     UPDATE webhook_leases SET until = lease_end_1() WHERE webhook_leases.server = p_server;
     WITH dead AS (
         DELETE FROM servers WHERE server IN (

@@ -29,7 +29,7 @@ use crate::sync::oneshot;
 pub struct PostgresLog {
     name: RoomName,
     standing: Standing,
-    /// What lies before that and is not told yet, since what follows could not be read.
+    /// What lies before that and is not told yet: it stays if what follows cannot be read.
     untold: Vec<RemoteEvent>,
     journal: Sender<WriteRequest>,
     pool: Arc<Pool>,
@@ -89,29 +89,24 @@ impl PostgresLog {
     fn fill(&mut self, state: &State) -> Result<Vec<RemoteEvent>, StoreFailed> {
         let is_there = |standing: &Standing| (standing.newest, standing.version) == (state.newest, state.version);
         while !is_there(&self.standing) {
-            let read = self.read_changes(Some(state))?.events;
-            if read.is_empty() && !is_there(&self.standing) {
+            let before = self.untold.len();
+            self.read_changes(Some(state))?;
+            if self.untold.len() == before && !is_there(&self.standing) {
                 log::error!(room = self.name.as_str(); "the room's history has a gap");
                 return Err(StoreFailed);
             }
-            self.untold.extend(read);
         }
         Ok(std::mem::take(&mut self.untold))
     }
 
     /// All that others did. Of a room that they have ended, up to its end.
     fn read_all(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
-        loop {
-            let RemotePart { events, is_last } = self.read_changes(None)?;
-            self.untold.extend(events);
-            if is_last || self.standing.id == 0 {
-                return Ok(std::mem::take(&mut self.untold));
-            }
-        }
+        while !self.read_changes(None)? && self.standing.id != 0 {}
+        Ok(std::mem::take(&mut self.untold))
     }
 
-    /// A part of what others did, up to this state or as far as there is anything.
-    fn read_changes(&mut self, until: Option<&State>) -> Result<RemotePart, StoreFailed> {
+    /// Reads a part of what others did, up to this state or as far as there is anything; whether there was nothing more.
+    fn read_changes(&mut self, until: Option<&State>) -> Result<bool, StoreFailed> {
         self.check_epoch()?;
         if self.standing.id == 0 {
             // Another server may have begun it.
@@ -122,7 +117,7 @@ impl PostgresLog {
             self.standing.id = found.id;
         }
         if self.standing.id == 0 {
-            return Ok(RemotePart { events: Vec::new(), is_last: true });
+            return Ok(true);
         }
         self.progress.show(&self.standing);
         let bounds = until.map_or((u64::MAX, u64::MAX), |state| (state.newest, state.version));
@@ -133,28 +128,22 @@ impl PostgresLog {
             None => self.pool.read(|link| catch_up::read(link, &self.name, &self.standing, bounds))?,
         };
         match part {
-            Some(part) => Ok(self.tell(part)),
+            Some(part) => Ok(self.take_in(part)),
             None => self.superseded(),
         }
     }
 
-    /// The room stands behind this part.
-    fn tell(&mut self, Part { changes, is_last }: Part) -> RemotePart {
-        let mut events = Vec::with_capacity(changes.len());
+    /// The room stands behind this part, which is to be told; whether there was nothing more.
+    fn take_in(&mut self, Part { changes, is_last }: Part) -> bool {
         for Change { event, newest, version } in changes {
             (self.standing.newest, self.standing.version) = (newest, version);
             if let RemoteEvent::Ended { epoch, .. } = &event {
                 self.begin_again(epoch.to_string().into(), 0);
             }
-            events.push(event);
+            self.untold.push(event);
         }
         self.progress.show(&self.standing);
-        RemotePart { events, is_last }
-    }
-
-    fn with_untold(&mut self, RemotePart { events, is_last }: RemotePart) -> RemotePart {
-        self.untold.extend(events);
-        RemotePart { events: std::mem::take(&mut self.untold), is_last }
+        is_last
     }
 
     fn check_epoch(&self) -> Result<(), StoreFailed> {
@@ -219,8 +208,8 @@ impl RoomLog for PostgresLog {
     }
 
     fn catch_up(&mut self) -> Result<RemotePart, StoreFailed> {
-        let part = self.read_changes(None)?;
-        Ok(self.with_untold(part))
+        let is_last = self.read_changes(None)?;
+        Ok(RemotePart { events: std::mem::take(&mut self.untold), is_last })
     }
 
     fn is_superseded(&self) -> bool {
@@ -258,13 +247,13 @@ impl RoomLog for PostgresLog {
     }
 
     fn heard(&mut self) -> HeardElsewhere {
-        let HeardElsewhere { typing, attendance, .. } = self.attendances.remote.take(&self.name);
+        let heard = self.attendances.remote.take(&self.name);
         let read_ahead = self.progress.take_all(&self.standing).filter(|_| !self.is_superseded);
         let messages = read_ahead.map(|part| {
-            let part = self.tell(part);
-            self.with_untold(part)
+            let is_last = self.take_in(part);
+            RemotePart { events: std::mem::take(&mut self.untold), is_last }
         });
-        HeardElsewhere { typing, messages, attendance }
+        HeardElsewhere { messages, ..heard }
     }
 
     fn undispatched_from(&mut self) -> Result<Option<u64>, StoreFailed> {
